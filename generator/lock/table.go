@@ -1,0 +1,175 @@
+// Package lock writes lock files without a network: a table holds one consistent resolution of every package that any
+// layer may use, and a repository's lock is the part of it that its requirements reach.
+//
+// The table, packages.txt, is made by refresh/refresh.py from union.in. It is text, so that a refresh can be reviewed as a
+// diff, and it is read in place: opening it only finds where each package begins, and a lock decodes what it reaches.
+//
+// The format: a head, one block per package in the order of their names, and a checksum of all that precedes it, each
+// set off by one empty line. A line starts with its kind. The head has comments (#) and then
+//
+//	format 1
+//	python >=3.12,<3.15          the Python versions that the resolution holds for
+//	before 2026-11-17T00:00:00Z  the moment after which releases were ignored
+//
+// and a block has these lines, in this order:
+//
+//	package uvicorn 0.54.0               normalised name and version
+//	summary The lightning-fast ASGI server.
+//	python >=3.10                        Requires-Python as the release states it, * for none
+//	extra standard                       an extra that is resolved too
+//	needs click                          a resolved dependency, its marker simplified for the head's Python versions
+//	needs[standard] uvloop ; MARKER      one that the extra brings
+//	declares click >=7.0                 a dependency of the active extras as poetry.lock spells it
+//	offers standard httptools (>=0.8.0)  an extra's declared requirement; no requirement for an empty extra
+//	file SHA256 NAME                     a file of the release
+//
+// A table has no address of any index: what its files are called and what they contain is enough.
+package lock
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"sync"
+)
+
+// embedded is the table of this build. It stays uncompressed: inflating it takes longer than everything else.
+//
+//go:embed packages.txt
+var embedded string
+
+const (
+	formatLine   = "\nformat 1\n"
+	blockStart   = "\n\npackage "
+	checksumMark = "\nchecksum "
+)
+
+// Table is a package table. It is immutable, and safe for concurrent use.
+type Table struct {
+	text   string
+	blocks []span // by name
+}
+
+// span is where one package's block lies in the text.
+type span struct {
+	name       string
+	start, end int
+}
+
+// openOnce finds the blocks of the embedded table the first time that somebody asks.
+var openOnce = sync.OnceValues(func() (*Table, error) { return index(embedded) })
+
+// Open returns the embedded table. It does not decode the packages, and the only error is a build with a damaged table,
+// which the tests of this package rule out.
+func Open() (*Table, error) { return openOnce() }
+
+// Parse reads a table and checks all of it: the checksum, the form and order of every line, and that every dependency and
+// extra that is named is there. The error is a *TableError.
+func Parse(data []byte) (*Table, error) {
+	text := string(data)
+	if err := checkSum(text); err != nil {
+		return nil, err
+	}
+	t, err := index(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Version returns the version that the table has of a package, under any spelling of its name, and whether it has one.
+func (t *Table) Version(name string) (string, bool) {
+	block, ok := t.block(normalise(name))
+	if !ok {
+		return "", false
+	}
+	first, _, _ := strings.Cut(block, "\n")
+	return first[strings.LastIndexByte(first, ' ')+1:], true
+}
+
+// index finds the blocks.
+func index(text string) (*Table, error) {
+	head := strings.Index(text, blockStart)
+	end := strings.LastIndex(text, checksumMark)
+	if head < 0 || end < head || !strings.Contains(text[:head+1], formatLine) {
+		return nil, &TableError{Line: 1, Problem: "want a head with `format 1`, packages and a checksum"}
+	}
+	t := &Table{text: text}
+	for start := head + 2; start < end; {
+		stop := end
+		if next := strings.Index(text[start:end], blockStart); next >= 0 {
+			stop = start + next + 1
+		}
+		name, _, _ := strings.Cut(text[start+len(blockStart)-2:stop], " ")
+		t.blocks = append(t.blocks, span{name, start, stop})
+		start = stop + 1
+	}
+	return t, nil
+}
+
+// block returns a package's lines.
+func (t *Table) block(name string) (string, bool) {
+	low, high := 0, len(t.blocks)
+	for low < high {
+		middle := (low + high) / 2
+		if t.blocks[middle].name < name {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if low == len(t.blocks) || t.blocks[low].name != name {
+		return "", false
+	}
+	return t.text[t.blocks[low].start:t.blocks[low].end], true
+}
+
+// entry decodes a package's block. The errors are *UnknownPackageError and *TableError.
+func (t *Table) entry(name string) (*entry, error) {
+	text, ok := t.block(name)
+	if !ok {
+		return nil, &UnknownPackageError{Name: name}
+	}
+	return decode(text)
+}
+
+// checkSum compares the last line with what precedes it.
+func checkSum(text string) error {
+	at := strings.LastIndex(text, checksumMark) + 1
+	want := sha256.Sum256([]byte(text[:at]))
+	if text[at:] != checksumMark[1:]+hex.EncodeToString(want[:])+"\n" {
+		return &TableError{Line: strings.Count(text[:at], "\n") + 1, Problem: "the checksum does not match: run `make refresh-packages`"}
+	}
+	return nil
+}
+
+// check decodes every block and verifies their order and what they refer to.
+func (t *Table) check() error {
+	entries := make(map[string]*entry, len(t.blocks))
+	for i, at := range t.blocks {
+		if i > 0 && t.blocks[i-1].name >= at.name {
+			return t.fault(at, 1, at.name+" is out of order")
+		}
+		e, err := decode(t.text[at.start:at.end])
+		if inner := new(TableError); errors.As(err, &inner) {
+			return t.fault(at, inner.Line, inner.Problem)
+		}
+		entries[at.name] = e
+	}
+	for _, at := range t.blocks {
+		if problem := entries[at.name].dangling(entries); problem != "" {
+			return t.fault(at, 1, problem)
+		}
+	}
+	return nil
+}
+
+// fault is a problem in a line of a block.
+func (t *Table) fault(at span, line int, problem string) error {
+	return &TableError{Line: strings.Count(t.text[:at.start], "\n") + line, Problem: problem}
+}
