@@ -1,0 +1,139 @@
+package generator
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestResolvePrecedence(t *testing.T) {
+	catalog := shop().catalog(t)
+	answers, err := catalog.Resolve("My Shop!", nil,
+		given("preset p: %s", "colour=blue", "shape=none", "domain=a.example.com", "extras=horn,bell,horn"),
+		given("file: %s", "colour=red", "domain=b.example.com"),
+		given("--%s", "domain="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, answers, &Answers{
+		Name: "my-shop", Package: "my_shop", Image: "my-shop", Python: "3.14",
+		Choices: map[string][]string{"colour": {"red"}, "shape": {"none"}, "extras": {"bell", "horn"}},
+	})
+}
+
+func TestResolveDerives(t *testing.T) {
+	for directory, name := range map[string]string{
+		"shop": "shop", "My_Shop": "my-shop", "--a--b--": "a-b", "a.b c": "a-b-c", strings.Repeat("a", 40): strings.Repeat("a", 40),
+	} {
+		answers, err := shop().catalog(t).Resolve(directory, nil)
+		if err != nil || answers.Name != name || answers.Package != strings.ReplaceAll(name, "-", "_") || answers.Image != name {
+			t.Errorf("%s: %+v, %v", directory, answers, err)
+		}
+	}
+	for _, directory := range []string{"", "1", "/", "...", "2shop", "é", strings.Repeat("a", 41)} {
+		_, err := shop().catalog(t).Resolve(directory, nil)
+		if usage, is := errors.AsType[*UsageError](err); !is || usage.Flag != "--name" {
+			t.Errorf("%q: %v", directory, err)
+		}
+	}
+}
+
+func TestValidAnswers(t *testing.T) {
+	for _, pair := range []string{
+		"name=shop", "name=a-b-c1", "package=shop", "package=my_shop2", "package=matching", "domain=example.com",
+		"domain=a-b.example.co.uk", "domain=xn--bcher-kva.example", "domain=", "email=", "email=a.b+c@example.com", "image=shop",
+		"image=registry.example.com/team/shop", "image=localhost:5000/a/b_c", "image=ghcr.io/o/r-x", "python=3.13",
+	} {
+		if _, err := shop().catalog(t).Resolve("dir", nil, given("--%s", pair)); err != nil {
+			t.Errorf("%s: %v", pair, err)
+		}
+	}
+}
+
+func TestBadAnswers(t *testing.T) {
+	taken := func(distribution string) bool { return distribution == "flask" || distribution == "flask-cors" }
+	long := strings.Repeat("a", 41)
+	host := strings.Repeat("a", 63) + "."
+	for key, values := range map[string][]string{
+		"name":    {"Shop", "1shop", "my_shop", "-a", "a-", "a--b", "a b", "../x", "a/b", "a\n", "a;b", "é", long},
+		"package": {"class", "match", "type", "async", "json", "email", "secrets", "flask", "flask_cors", "My", "1a", "_a", "a-b", "a.b", "../x", "a\n", "a b", long},
+		"domain": {
+			"example", "example.com\n", "a\nb.com", "example.com;", "a.com;rm", "Example.com", "https://example.com", "example.com:80",
+			"example.com/x", "-a.com", "a-.com", "a..com", ".com", "a.b c", "*.example.com", "a_b.com", "$(id).com", "10.0.0.1",
+			strings.Repeat("a", 64) + ".com", host + host + host + host + "com",
+		},
+		"email":  {"a", "a@b", "a@b.c", "a b@c.de", "a@b.com\n", "a@b.com;", "@b.com", "<a@b.com>", "a@-b.com'"},
+		"image":  {"Shop", "shop:1", "shop@sha256:0", "a//b", "/a", "a/", "../x", "..", "-x/y", "a b", "a\n", "a;b", "reg:99999999/x", "http://a/b"},
+		"python": {"3", "3.11", "3.14.1", "2.7", "latest"},
+	} {
+		for _, value := range values {
+			_, err := shop().catalog(t).Resolve("dir", taken, given("--%s", key+"="+value))
+			if usage, is := errors.AsType[*UsageError](err); !is || usage.Flag != "--"+key || usage.Hint == "" {
+				t.Errorf("%s=%q: %v", key, value, err)
+			}
+		}
+	}
+}
+
+func TestUsageMessages(t *testing.T) {
+	resolve := func(origin string, pairs ...string) error {
+		_, err := shop().catalog(t).Resolve("dir", nil, given(origin, pairs...))
+		return err
+	}
+	wantUsage(t, resolve("--%s", "colour=bleu"), "--colour", `unknown choice "bleu"`, `did you mean "blue"? valid: red, blue`)
+	wantUsage(t, resolve("a.yaml: %s", "colour=zebra"), "a.yaml: colour", `unknown choice "zebra"`, "valid: red, blue")
+	wantUsage(t, resolve("--set %s", "color=red"), "--set color", "there is no such question", `did you mean "colour"? valid: name, `)
+	wantUsage(t, resolve("--%s", "colour=red,blue"), "--colour", "takes one choice", "valid: red, blue")
+	wantUsage(t, resolve("--%s", "colour="), "--colour", `unknown choice ""`, "valid: red, blue")
+	wantUsage(t, resolve("--%s", "extras=bell,hron"), "--extras", `unknown choice "hron"`, `did you mean "horn"?`)
+	wantUsage(t, resolve("--%s", "python=3.15"), "--python", `unknown version "3.15"`, "valid: 3.14, 3.13")
+	wantUsage(t, resolve("a.yaml: %s", "package=for"), "a.yaml: package", `"for" is a keyword or a standard module of Python`, "--package")
+
+	// of several mistakes it is always the same one that is reported
+	for range 20 {
+		wantUsage(t, resolve("--%s", "shape=x", "extras=y", "colour=z"), "--colour", `unknown choice "z"`, "")
+	}
+}
+
+func TestNearest(t *testing.T) {
+	words := []string{"django", "fastapi", "flask", "postgres"}
+	for word, want := range map[string]string{
+		"djano": "django", "jdango": "django", "fask": "flask", "postgresql": "postgres", "post": "postgres", "fastpai": "fastapi",
+		"": "", "x": "", "rails": "",
+	} {
+		if got := nearest(word, words); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestParseGiven(t *testing.T) {
+	got, err := ParseGiven("%s", []byte("colour: blue\nextras: [bell, horn]\npython: 3.13\nshape: a,b\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, got.Values, map[string][]string{"colour": {"blue"}, "extras": {"bell", "horn"}, "python": {"3.13"}, "shape": {"a", "b"}})
+	for text, want := range map[string]string{
+		"- a\n":          "not a YAML mapping of answers",
+		"a: [\n":         "not a YAML mapping of answers",
+		"colour:\n":      "colour: neither a word nor a list of words",
+		"colour: {a: b}": "colour: neither",
+		"a: b\na: c\n":   "already defined",
+		"plain words\n":  "not a YAML mapping",
+		"\x00":           "not a YAML mapping",
+	} {
+		_, err := ParseGiven("%s", []byte(text))
+		wantError(t, err, want)
+	}
+}
+
+func TestCommandGivesTheSameAnswers(t *testing.T) {
+	catalog := shop().catalog(t)
+	answers, err := catalog.Resolve("dir", nil, given("--%s", "colour=blue", "extras=horn,bell", "domain=a.example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, strings.Join(catalog.Command(answers, "dir"), " "),
+		"new dir --name dir --package dir --domain a.example.com --image dir --python 3.14"+
+			" --colour blue --shape square --extras bell,horn --yes")
+}

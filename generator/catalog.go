@@ -1,0 +1,149 @@
+// Package generator is the engine: from answers by way of facts and templates to the files of a repository. It knows no
+// framework, database or tool by name; those words live in the tree of templates that it is given.
+package generator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// BaseLayer is the folder of the layer that every repository has, PartsFolder that of the layers that others include.
+const (
+	BaseLayer   = "base"
+	PartsFolder = "parts"
+)
+
+// Catalog is what can be asked and answered: the questions and their choices, read from a tree of templates.
+type Catalog struct {
+	// Questions are in the order in which they are asked and resolved.
+	Questions []*Question
+
+	fsys fs.FS
+}
+
+// Question is one folder of the templates' root, with a folder for each of its choices.
+type Question struct {
+	Name    string              `yaml:"-"`
+	Title   string              `yaml:"title"`
+	Help    string              `yaml:"help"`
+	Order   int                 `yaml:"order"`
+	Default string              `yaml:"default"`
+	Main    bool                `yaml:"main"`
+	Several bool                `yaml:"several"`
+	Facts   map[string]FactType `yaml:"facts"`
+	Axes    map[string][]string `yaml:"axes"`
+	Slots   []string            `yaml:"slots"`
+
+	// Choices are the names of the choices, sorted, the default first.
+	Choices []string `yaml:"-"`
+}
+
+// FactType is the type of a fact that every choice of a question supplies.
+type FactType struct {
+	Type string `yaml:"type"` // one of factTypes
+	By   string `yaml:"by"`   // an axis: the fact is a table keyed by its values
+	Help string `yaml:"help"`
+}
+
+// factTypes are the types of facts; a list is one of strings.
+var factTypes = []string{"string", "int", "bool", "list", "any"}
+
+// LoadCatalog reads the questions and the names of their choices. It does not read the layers themselves.
+func LoadCatalog(fsys fs.FS) (*Catalog, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	catalog := &Catalog{fsys: fsys}
+	for _, entry := range entries {
+		if !entry.IsDir() || entry.Name() == BaseLayer || entry.Name() == PartsFolder {
+			continue
+		}
+		question, err := readQuestion(fsys, entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		catalog.Questions = append(catalog.Questions, question)
+	}
+	if len(catalog.Questions) == 0 {
+		return nil, errors.New("templates: no question.yaml in any folder")
+	}
+	slices.SortStableFunc(catalog.Questions, func(a, b *Question) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Name, b.Name))
+	})
+	return catalog, nil
+}
+
+func readQuestion(fsys fs.FS, name string) (*Question, error) {
+	file := path.Join(name, "question.yaml")
+	data, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	question := &Question{Name: name}
+	if err := strict(data, question); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for _, fact := range slices.Sorted(maps.Keys(question.Facts)) {
+		if kind := question.Facts[fact].Type; !slices.Contains(factTypes, kind) {
+			return nil, fmt.Errorf("%s: fact %q: type %q is none of %s", file, fact, kind, strings.Join(factTypes, ", "))
+		}
+	}
+	entries, err := fs.ReadDir(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, entry := range entries {
+		if _, err := fs.Stat(fsys, path.Join(name, entry.Name(), "layer.yaml")); err == nil {
+			question.Choices = append(question.Choices, entry.Name())
+		}
+	}
+	if !slices.Contains(question.Choices, question.Default) {
+		return nil, fmt.Errorf("%s: default %q is none of the choices %s", file, question.Default, strings.Join(question.Choices, ", "))
+	}
+	slices.SortStableFunc(question.Choices, func(a, b string) int {
+		return cmp.Compare(btoi(b == question.Default), btoi(a == question.Default))
+	})
+	return question, nil
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Question returns the question of that name, or nil.
+func (c *Catalog) Question(name string) *Question {
+	for _, question := range c.Questions {
+		if question.Name == name {
+			return question
+		}
+	}
+	return nil
+}
+
+// Layer reads the layer of one choice.
+func (c *Catalog) Layer(question, choice string) (*Layer, error) {
+	return readLayer(c.fsys, path.Join(question, choice), nil)
+}
+
+// Base reads the layer of every repository.
+func (c *Catalog) Base() (*Layer, error) { return readLayer(c.fsys, BaseLayer, nil) }
+
+// axis returns the values of an axis and the question that declares it, or nil.
+func (c *Catalog) axis(name string) ([]string, *Question) {
+	for _, question := range c.Questions {
+		if values, found := question.Axes[name]; found {
+			return values, question
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,149 @@
+package generator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/spf13/afero"
+)
+
+// Status says what an apply would do with a file.
+type Status string
+
+// The statuses.
+const (
+	Create    Status = "create"
+	Identical Status = "identical"
+	Conflict  Status = "conflict" // the file exists with other content, and nothing has been decided
+	Keep      Status = "keep"     // it stays as it is
+	Replace   Status = "replace"
+)
+
+// Change is one file of the plan held against the disk.
+type Change struct {
+	File
+	Status  Status
+	Old     []byte      // the content on the disk; nil when there is none
+	OldMode fs.FileMode // and its mode
+}
+
+// Build renders the plan, adds its record, and compares both with what target holds. It writes nothing.
+func (p *Plan) Build(target afero.Fs) ([]Change, error) {
+	files, err := p.Render()
+	if err != nil {
+		return nil, err
+	}
+	record, err := p.recordFiles(files)
+	if err != nil {
+		return nil, err
+	}
+	changes := make([]Change, 0, len(files)+len(record))
+	for _, file := range append(files, record...) {
+		change, err := compare(target, file)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, change)
+	}
+	return changes, nil
+}
+
+func compare(target afero.Fs, file File) (Change, error) {
+	change := Change{File: file, Status: Create}
+	if target == nil {
+		return change, nil
+	}
+	if err := parentsAreFolders(target, file.Path); err != nil {
+		return change, err
+	}
+	info, err := lstat(target, file.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return change, nil
+	case err != nil:
+		return change, fmt.Errorf("%s: %w", file.Path, cause(err))
+	case !info.Mode().IsRegular():
+		return change, fmt.Errorf("%s: is no regular file; move it away first", file.Path)
+	}
+	change.OldMode = info.Mode().Perm()
+	if change.Old, err = afero.ReadFile(target, file.Path); err != nil {
+		return change, err
+	}
+	switch {
+	case file.Policy == Secret:
+		change.Status = Keep // the user's secrets outlive every run
+	case bytes.Equal(change.Old, file.Content):
+		change.Status = Identical
+	default:
+		change.Status = Conflict
+	}
+	return change, nil
+}
+
+// lstat does not follow a link at the end of the path, where the file system can tell.
+func lstat(target afero.Fs, name string) (fs.FileInfo, error) {
+	if lstater, can := target.(afero.Lstater); can {
+		info, _, err := lstater.LstatIfPossible(name)
+		return info, err
+	}
+	return target.Stat(name)
+}
+
+// parentsAreFolders refuses a path through something else: a file, or a link.
+func parentsAreFolders(target afero.Fs, name string) error {
+	for i, r := range name {
+		if r != '/' {
+			continue
+		}
+		info, err := lstat(target, name[:i])
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s: %w", name[:i], cause(err))
+		case !info.IsDir():
+			return fmt.Errorf("%s: is no folder; move it away first", name[:i])
+		}
+	}
+	return nil
+}
+
+// Resolution says what happens to files that exist with other content.
+type Resolution string
+
+// The resolutions.
+const (
+	Fail           Resolution = "fail"
+	KeepExisting   Resolution = "keep"
+	ReplaceWithNew Resolution = "replace"
+)
+
+// Resolutions are the values of --on-conflict.
+var Resolutions = []string{string(KeepExisting), string(ReplaceWithNew), string(Fail)}
+
+// Decide settles the conflicts among changes. With Fail, any conflict is a ConflictError that lists them.
+func Decide(folder string, changes []Change, resolution Resolution) error {
+	var conflicts []string
+	for i := range changes {
+		change := &changes[i]
+		if change.Status != Conflict {
+			continue
+		}
+		switch {
+		case resolution == ReplaceWithNew || path.Dir(change.Path) == RecordFolder:
+			change.Status = Replace // the record must say what is on the disk
+		case resolution == KeepExisting:
+			change.Status = Keep
+		}
+		if change.Status == Conflict {
+			conflicts = append(conflicts, change.Path)
+		}
+	}
+	if len(conflicts) > 0 {
+		return &ConflictError{Folder: folder, Paths: conflicts}
+	}
+	return nil
+}

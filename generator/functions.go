@@ -1,0 +1,160 @@
+package generator
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"text/template"
+
+	"github.com/Masterminds/sprig/v3"
+)
+
+// fromSprig are the functions of sprig that templates may call: pure ones. No clock, randomness, environment or hidden hole.
+var fromSprig = []string{
+	"add", "add1", "append", "camelcase", "compact", "concat", "contains", "default", "dict", "div", "first", "hasKey", "has",
+	"hasPrefix", "hasSuffix", "indent", "initial", "join", "kebabcase", "last", "list", "lower", "max", "min",
+	"mul", "nindent", "prepend", "quote", "regexMatch", "repeat", "replace", "rest", "set", "snakecase", "sortAlpha",
+	"splitList", "squote", "sub", "ternary", "title", "toJson", "toString", "trim", "trimPrefix", "trimSuffix", "trunc", "uniq",
+	"until", "upper", "without", "wrap",
+}
+
+// pure are the functions that depend on nothing but their arguments; built once.
+var pure = sync.OnceValue(func() template.FuncMap {
+	all := sprig.GenericFuncMap()
+	result := template.FuncMap{
+		"at": at, "where": where, "expand": expand, "pystring": pystring, "yamlstring": yamlstring, "tomlstring": tomlstring,
+		"shquote": shquote, "sortedkeys": sortedKeys,
+		"index": func(...any) (any, error) { return nil, errors.New("index hides holes: use at") },
+	}
+	for _, name := range fromSprig {
+		result[name] = all[name]
+	}
+	return result
+})
+
+func functions(options Options) template.FuncMap {
+	result := maps.Clone(pure())
+	result["version"] = func(distribution string) (string, error) {
+		if options.Version != nil {
+			if version, found := options.Version(distribution); found {
+				return version, nil
+			}
+		}
+		return "", fmt.Errorf("no package %q is locked", distribution)
+	}
+	return result
+}
+
+// expandText executes a string of a layer.yaml that holds a directive, with the facts that are resolved so far.
+func (p *Plan) expandText(text string) (string, error) {
+	if !strings.Contains(text, "<%") {
+		return text, nil
+	}
+	parsed, err := template.New("value").Delims("<%", "%>").Option("missingkey=error").Funcs(functions(p.config)).Parse(text)
+	if err != nil {
+		return "", located(err)
+	}
+	var out strings.Builder
+	if err := parsed.Execute(&out, p.data); err != nil {
+		return "", located(err)
+	}
+	return out.String(), nil
+}
+
+// at returns the value at a key that must exist.
+func at(m map[string]any, key string) (any, error) {
+	value, found := m[key]
+	if !found {
+		return nil, fmt.Errorf("no key %q; there are %s", key, strings.Join(sortedKeys(m), ", "))
+	}
+	return value, nil
+}
+
+func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
+
+// where returns the items whose key has the value; "!" before the key turns it round.
+func where(list []any, key string, value any) ([]any, error) {
+	key, wanted := strings.TrimPrefix(key, "!"), !strings.HasPrefix(key, "!")
+	result := []any{}
+	for _, item := range list {
+		fields, is := item.(map[string]any)
+		if !is {
+			return nil, fmt.Errorf("where: %v is no mapping", item)
+		}
+		actual, err := at(fields, key)
+		if err != nil {
+			return nil, fmt.Errorf("where: %w", err)
+		}
+		if (fmt.Sprint(actual) == fmt.Sprint(value)) == wanted {
+			result = append(result, item)
+		}
+	}
+	return result, nil
+}
+
+var reference = regexp.MustCompile(`\{([A-Za-z][A-Za-z0-9_-]*)\}`)
+
+// expand writes out the references of a raw value: {UPPER_CASE} is a setting, {lower-case} a service.
+func expand(value, setting, service string) string {
+	return reference.ReplaceAllStringFunc(value, func(match string) string {
+		name, format := match[1:len(match)-1], service
+		if name == strings.ToUpper(name) {
+			format = setting
+		}
+		return strings.ReplaceAll(format, "%s", name)
+	})
+}
+
+// pystring writes a Python string literal as ruff formats it.
+func pystring(s string) string {
+	quoted := strconv.Quote(s)
+	if strings.Contains(s, `"`) && !strings.Contains(s, "'") {
+		return "'" + strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`) + "'"
+	}
+	return quoted
+}
+
+var plainYAML = regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*$`)
+
+// yamlstring writes a scalar that YAML reads as this string and nothing else.
+func yamlstring(s string) string {
+	switch strings.ToLower(s) {
+	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
+		return strconv.Quote(s)
+	}
+	if plainYAML.MatchString(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+func tomlstring(s string) string { return strconv.Quote(s) }
+
+var plainShell = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shquote writes one word of a POSIX shell.
+func shquote(s string) string {
+	if plainShell.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// secret returns 43 characters from the system's source of randomness. It fails in files that are recorded.
+func (r *renderer) secret() (string, error) {
+	if r.policy != Secret {
+		return "", errors.New("secret: only a file of policy secret may hold one")
+	}
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(random), nil
+}

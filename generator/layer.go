@@ -1,0 +1,221 @@
+package generator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Layer is what one choice, one part or the base contributes to a repository, as its layer.yaml and its folders say it.
+// The format is described in docs/layers.md.
+type Layer struct {
+	// ID is the layer's folder below the templates' root, such as "database/postgres".
+	ID string `yaml:"-"`
+
+	Title     string              `yaml:"title"`
+	Help      string              `yaml:"help"`
+	Sections  []int               `yaml:"sections"`
+	Includes  []string            `yaml:"includes"`
+	Requires  []Condition         `yaml:"requires"`
+	Conflicts []Condition         `yaml:"conflicts"`
+	Reason    string              `yaml:"reason"`
+	Axes      map[string]string   `yaml:"axes"`
+	Facts     map[string]any      `yaml:"facts"`
+	Packages  []Package           `yaml:"packages"`
+	Settings  []Setting           `yaml:"settings"`
+	Services  []Service           `yaml:"services"`
+	Tasks     []Task              `yaml:"tasks"`
+	Locks     []Lock              `yaml:"locks"`
+	Files     map[string]FileRule `yaml:"files"`
+	Next      []Step              `yaml:"next"`
+	Python    *Python             `yaml:"python"`
+}
+
+// Python is the range of interpreters that every repository supports; only the base states it.
+type Python struct {
+	Oldest string   `yaml:"oldest"` // the oldest minor version, such as "3.12"
+	Before string   `yaml:"before"` // the first minor version that is not supported
+	Images []string `yaml:"images"` // the versions that the image may have, the default first
+}
+
+// Package is a Python distribution by requirement, in the group that installs it.
+type Package struct {
+	Name  string      `yaml:"name"`  // name and extras, such as "psycopg[binary]"
+	Group string      `yaml:"group"` // "runtime" (the default) or "development"
+	When  []Condition `yaml:"when"`
+}
+
+// Setting is one environment variable of the generated service.
+type Setting struct {
+	Name     string      `yaml:"name"`
+	Type     string      `yaml:"type"`
+	Scope    string      `yaml:"scope"`
+	Secret   bool        `yaml:"secret"`
+	Default  *string     `yaml:"default"`
+	Value    *string     `yaml:"value"`
+	Example  *string     `yaml:"example"`
+	Deployed *string     `yaml:"deployed"`
+	Choices  []string    `yaml:"choices"`
+	Minimum  int         `yaml:"minimum"`
+	Help     string      `yaml:"help"`
+	When     []Condition `yaml:"when"`
+}
+
+// Service is a program that runs beside the application, such as a database server.
+type Service struct {
+	Name        string            `yaml:"name"`
+	Image       string            `yaml:"image"`
+	Port        int               `yaml:"port"`
+	Health      string            `yaml:"health"`
+	Command     string            `yaml:"command"`
+	Environment map[string]string `yaml:"environment"`
+	Volumes     map[string]string `yaml:"volumes"`
+	Networks    []string          `yaml:"networks"`
+	When        []Condition       `yaml:"when"`
+}
+
+// Task is a make target, and a step of every CI system when it has a stage.
+type Task struct {
+	Name     string      `yaml:"name"`
+	Help     string      `yaml:"help"`
+	PartOf   string      `yaml:"part_of"`
+	Stage    string      `yaml:"stage"`
+	Services []string    `yaml:"services"`
+	Report   string      `yaml:"report"`
+	Commands []string    `yaml:"commands"`
+	When     []Condition `yaml:"when"`
+}
+
+// Lock is a file that a lock writer makes from the packages of some groups.
+type Lock struct {
+	Path   string   `yaml:"path"`
+	Writer string   `yaml:"writer"`
+	Groups []string `yaml:"groups"`
+}
+
+// Step is a command that the user runs next, and what for.
+type Step struct {
+	Command string `yaml:"command" json:"command"`
+	Help    string `yaml:"help" json:"help"`
+}
+
+// FileRule is an exception to the rules for files.
+type FileRule struct {
+	Policy Policy `yaml:"policy"`
+}
+
+// Condition is a term `left=a|b`: a question or an axis, and the values of which one must hold.
+type Condition struct {
+	Left   string
+	Values []string
+}
+
+// UnmarshalYAML reads the form `left=a|b`.
+func (c *Condition) UnmarshalYAML(node *yaml.Node) error {
+	var text string
+	if err := node.Decode(&text); err != nil {
+		return err
+	}
+	left, right, found := strings.Cut(text, "=")
+	if !found || left == "" || right == "" {
+		return fmt.Errorf("line %d: condition %q is not of the form question=choice or axis=value", node.Line, text)
+	}
+	c.Left, c.Values = left, strings.Split(right, "|")
+	return nil
+}
+
+// String writes the condition as it stands in layer.yaml.
+func (c Condition) String() string { return c.Left + "=" + strings.Join(c.Values, "|") }
+
+// strict decodes one YAML document and refuses keys that the target does not know.
+func strict(data []byte, target any) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(target); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// readLayer reads the layer in the folder id. The names replace %package% and %name% in its values.
+func readLayer(fsys fs.FS, id string, names *strings.Replacer) (*Layer, error) {
+	file := path.Join(id, "layer.yaml")
+	data, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if names != nil {
+		data = []byte(names.Replace(string(data)))
+	}
+	layer := &Layer{ID: id}
+	if err := strict(data, layer); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := layer.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return layer, nil
+}
+
+var (
+	settingTypes  = []string{"string", "int", "bool", "list", "path", "url"}
+	settingScopes = []string{"application", "server", "scripts"}
+	groups        = []string{"runtime", "development"}
+)
+
+// check fills in defaults and refuses values that nothing would understand.
+func (l *Layer) check() error {
+	if l.Title == "" {
+		return errors.New("title is missing")
+	}
+	for i := range l.Packages {
+		p := &l.Packages[i]
+		if p.Group == "" {
+			p.Group = "runtime"
+		}
+		if !slices.Contains(groups, p.Group) {
+			return fmt.Errorf("package %s: group %q is none of %s", p.Name, p.Group, strings.Join(groups, ", "))
+		}
+	}
+	for i := range l.Settings {
+		s := &l.Settings[i]
+		if s.Type == "" {
+			s.Type = "string"
+		}
+		if s.Scope == "" {
+			s.Scope = "application"
+		}
+		if !slices.Contains(settingTypes, s.Type) {
+			return fmt.Errorf("setting %s: type %q is none of %s", s.Name, s.Type, strings.Join(settingTypes, ", "))
+		}
+		if !slices.Contains(settingScopes, s.Scope) {
+			return fmt.Errorf("setting %s: scope %q is none of %s", s.Name, s.Scope, strings.Join(settingScopes, ", "))
+		}
+	}
+	for pattern, rule := range l.Files {
+		if !rule.Policy.valid() {
+			return fmt.Errorf("files %s: unknown policy %q", pattern, rule.Policy)
+		}
+	}
+	return nil
+}
+
+// policy says how later runs treat the file at name.
+func (l *Layer) policy(name string) Policy {
+	if rule, found := l.Files[name]; found {
+		return rule.Policy
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if rule, found := l.Files[dir+"/**"]; found {
+			return rule.Policy
+		}
+	}
+	return Managed
+}

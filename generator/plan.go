@@ -1,0 +1,306 @@
+package generator
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Plan is what a set of answers amounts to: the layers in order, the facts and lists that their templates read, and who
+// owns each file and fills each slot.
+type Plan struct {
+	Answers *Answers
+	// Layers are in order of contribution: base, then by question, included parts before the layer that includes them.
+	Layers []*Layer
+
+	catalog *Catalog
+	axes    map[string]string
+	data    map[string]any
+	sources []source
+	fills   map[string][]fill
+	dropped map[string]string // slots of questions that were answered without an owner, and the question
+	locks   []Lock
+	config  Options
+}
+
+// Options are the specialists and the facts of the program that the engine is handed.
+type Options struct {
+	// Kitout is the version of the program; the record keeps it.
+	Kitout string
+	// Locks are the lock writers by name: each takes the path, for its header, and the requirements.
+	Locks map[string]func(path string, requirements []string) ([]byte, error)
+	// Version returns the locked version of a Python distribution.
+	Version func(distribution string) (string, bool)
+}
+
+// source is one file of a layer that becomes a file of the repository.
+type source struct {
+	layer    *Layer
+	file     string // path in the templates
+	target   string // path in the repository
+	template bool
+}
+
+// fill is one contribution to a slot.
+type fill struct {
+	layer    *Layer
+	file     string
+	template bool
+}
+
+const templateSuffix = ".tmpl"
+
+// NewPlan reads the layers of the answers and resolves their facts. Combinations that a layer refuses are UsageErrors; faults of
+// the templates are plain errors that name the file.
+func (c *Catalog) NewPlan(answers *Answers, options Options) (*Plan, error) {
+	plan := &Plan{
+		Answers: answers, catalog: c, config: options,
+		axes: map[string]string{}, fills: map[string][]fill{}, dropped: map[string]string{},
+	}
+	steps := []func() error{plan.chooseLayers, plan.settleAxes, plan.checkConditions, plan.resolveFacts, plan.collectLists, plan.collectFiles}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return plan, nil
+}
+
+func (p *Plan) chooseLayers() error {
+	if err := p.addLayer(BaseLayer); err != nil {
+		return err
+	}
+	for _, question := range p.catalog.Questions {
+		for _, choice := range p.Answers.Choices[question.Name] {
+			if err := p.addLayer(path.Join(question.Name, choice)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addLayer reads a layer once, after the parts that it includes. within are the layers that include it.
+func (p *Plan) addLayer(id string, within ...string) error {
+	if slices.Contains(within, id) {
+		return fmt.Errorf("%s includes itself", id)
+	}
+	if slices.ContainsFunc(p.Layers, func(l *Layer) bool { return l.ID == id }) {
+		return nil
+	}
+	names := strings.NewReplacer("%package%", p.Answers.Package, "%name%", p.Answers.Name)
+	layer, err := readLayer(p.catalog.fsys, id, names)
+	if err != nil {
+		return err
+	}
+	for _, part := range layer.Includes {
+		if err := p.addLayer(path.Join(PartsFolder, part), append(within, id)...); err != nil {
+			return fmt.Errorf("%s includes %s: %w", id, part, err)
+		}
+	}
+	p.Layers = append(p.Layers, layer)
+	return nil
+}
+
+// settleAxes learns each axis from the choice that was made for the question that declares it.
+func (p *Plan) settleAxes() error {
+	for _, question := range p.catalog.Questions {
+		for axis, values := range question.Axes {
+			layer := p.layer(path.Join(question.Name, p.Answers.Choices[question.Name][0]))
+			value, found := layer.Axes[axis]
+			if !found || !slices.Contains(values, value) {
+				return fmt.Errorf("%s/layer.yaml: axis %s must be one of %s", layer.ID, axis, strings.Join(values, ", "))
+			}
+			p.axes[axis] = value
+		}
+	}
+	for _, layer := range p.Layers {
+		for _, axis := range slices.Sorted(maps.Keys(layer.Axes)) {
+			name := path.Dir(layer.ID)
+			if question := p.catalog.Question(name); question == nil || question.Axes[axis] == nil {
+				return fmt.Errorf("%s/layer.yaml: axis %q is not declared in %s/question.yaml", layer.ID, axis, name)
+			}
+		}
+	}
+	return nil
+}
+
+// Next returns what to run in the new repository, in order.
+func (p *Plan) Next() []Step {
+	var steps []Step
+	for _, layer := range p.Layers {
+		steps = append(steps, layer.Next...)
+	}
+	return steps
+}
+
+func (p *Plan) layer(id string) *Layer {
+	for _, layer := range p.Layers {
+		if layer.ID == id {
+			return layer
+		}
+	}
+	return nil
+}
+
+// holds says whether a condition is met; one that names neither a question nor an axis is a fault of the layer.
+func (p *Plan) holds(c Condition) (bool, error) {
+	if value, found := p.axes[c.Left]; found {
+		return slices.Contains(c.Values, value), nil
+	}
+	if p.catalog.Question(c.Left) == nil {
+		return false, fmt.Errorf("condition %s: %q is neither a question nor an axis", c, c.Left)
+	}
+	for _, choice := range p.Answers.Choices[c.Left] {
+		if slices.Contains(c.Values, choice) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (p *Plan) holdAll(conditions []Condition) (bool, error) {
+	for _, condition := range conditions {
+		if held, err := p.holds(condition); err != nil || !held {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (p *Plan) checkConditions() error {
+	for _, layer := range p.Layers {
+		for _, condition := range layer.Requires {
+			held, err := p.holds(condition)
+			if err != nil {
+				return fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
+			}
+			if !held {
+				return layer.refuse("needs "+condition.String(), condition)
+			}
+		}
+		for _, condition := range layer.Conflicts {
+			held, err := p.holds(condition)
+			if err != nil {
+				return fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
+			}
+			if held {
+				return layer.refuse("does not go with "+condition.String(), condition)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Layer) refuse(problem string, condition Condition) error {
+	question, choice := path.Split(l.ID)
+	return &UsageError{
+		Flag:    "--" + strings.TrimSuffix(question, "/") + " " + choice,
+		Problem: problem + ": " + l.Reason,
+		Hint:    "change it, or --" + condition.Left,
+	}
+}
+
+// collectFiles finds who owns each path and who fills each slot.
+func (p *Plan) collectFiles() error {
+	owners := map[string]*Layer{}
+	own := func(layer *Layer, target string) error {
+		if owner, taken := owners[target]; taken {
+			return fmt.Errorf("%s: owned by both %s and %s", target, owner.ID, layer.ID)
+		}
+		owners[target] = layer
+		return nil
+	}
+	for _, question := range p.catalog.Questions {
+		for _, slot := range question.Slots {
+			if slices.Equal(p.Answers.Choices[question.Name], []string{"none"}) {
+				p.dropped[slot] = question.Name
+			}
+		}
+	}
+	for _, layer := range p.Layers {
+		folders, err := p.folders(layer)
+		if err != nil {
+			return err
+		}
+		for _, folder := range folders {
+			if err := p.collectFolder(layer, folder, own); err != nil {
+				return err
+			}
+		}
+		for _, lock := range layer.Locks {
+			if err := own(layer, lock.Path); err != nil {
+				return err
+			}
+			p.locks = append(p.locks, lock)
+		}
+	}
+	return nil
+}
+
+// folders returns the layer's own folder and those of the values that the axes have.
+func (p *Plan) folders(layer *Layer) ([]string, error) {
+	entries, err := fs.ReadDir(p.catalog.fsys, layer.ID)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", layer.ID, err)
+	}
+	folders := []string{layer.ID}
+	covered := map[string][]string{} // the values that a folder serves, by axis
+	for _, entry := range entries {
+		axis, values, variant := strings.Cut(entry.Name(), "=")
+		if !variant {
+			continue
+		}
+		known, _ := p.catalog.axis(axis)
+		for _, value := range strings.Split(values, "|") {
+			if !slices.Contains(known, value) {
+				return nil, fmt.Errorf("%s/%s: %q is no value of an axis", layer.ID, entry.Name(), value)
+			}
+			covered[axis] = append(covered[axis], value)
+			if p.axes[axis] == value {
+				folders = append(folders, path.Join(layer.ID, entry.Name()))
+			}
+		}
+	}
+	for axis, values := range covered {
+		if !slices.Contains(values, p.axes[axis]) {
+			return nil, fmt.Errorf("%s: no folder says what happens for %s=%s", layer.ID, axis, p.axes[axis])
+		}
+	}
+	return folders, nil
+}
+
+func (p *Plan) collectFolder(layer *Layer, folder string, own func(*Layer, string) error) error {
+	fsys := p.catalog.fsys
+	for _, kind := range []string{"files", "slots"} {
+		root := path.Join(folder, kind)
+		if _, err := fs.Stat(fsys, root); err != nil {
+			continue
+		}
+		err := fs.WalkDir(fsys, root, func(file string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			name, template := strings.CutSuffix(strings.TrimPrefix(file, root+"/"), templateSuffix)
+			if kind == "slots" {
+				p.fills[name] = append(p.fills[name], fill{layer, file, template})
+				return nil
+			}
+			target := strings.ReplaceAll(name, "%package%", p.Answers.Package)
+			if first, _, _ := strings.Cut(name, "/"); first == p.Answers.Package {
+				return &UsageError{
+					Flag: "--package", Problem: fmt.Sprintf("%q is a folder of every repository", first), Hint: "choose another name",
+				}
+			}
+			p.sources = append(p.sources, source{layer, file, target, template})
+			return own(layer, target)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

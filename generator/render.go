@@ -1,0 +1,298 @@
+package generator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"text/template"
+)
+
+// File is one rendered file of the repository.
+type File struct {
+	Path    string
+	Content []byte
+	Mode    fs.FileMode
+	Layer   string // the layer that owns it
+	Policy  Policy
+}
+
+// Policy says what later runs may do with a file.
+type Policy string
+
+// The policies.
+const (
+	Managed Policy = "managed" // updates merge it
+	Once    Policy = "once"    // the user's own from the start
+	Secret  Policy = "secret"  // the user's own, and recorded nowhere
+	Locked  Policy = "lock"    // made from the table of packages; never merged
+)
+
+func (p Policy) valid() bool { return p == Managed || p == Once || p == Secret }
+
+// slotLine is a slot on a line of its own; the indentation is its first group.
+var slotLine = regexp.MustCompile(`(?m)^([ \t]*)<%-? slot ("[^"\n]+") %>[ \t]*\n`)
+
+// prepared is the text of a template whose slots carry their indentation.
+type prepared struct {
+	text  string
+	slots []string
+}
+
+func prepare(text string) prepared {
+	if !strings.Contains(text, "slot") {
+		return prepared{text: text}
+	}
+	var slots []string
+	for _, match := range slotLine.FindAllStringSubmatch(text, -1) {
+		slots = append(slots, strings.Trim(match[2], `"`))
+	}
+	// the newline moves into the directive: an empty slot leaves no line, and errors keep their line numbers
+	return prepared{slotLine.ReplaceAllString(text, "<% slotAt $2 \"$1\"\n%>"), slots}
+}
+
+// Render executes every template of the plan and writes the locks. The files are sorted by path.
+func (p *Plan) Render() ([]File, error) {
+	texts, err := p.readTexts()
+	if err != nil {
+		return nil, err
+	}
+	files := make([]File, len(p.sources)+len(p.locks))
+	failures := make([]error, len(files))
+	jobs := make(chan int)
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 8) {
+		workers.Go(func() {
+			r := newRenderer(p, texts)
+			for i := range jobs {
+				if i < len(p.sources) {
+					files[i], failures[i] = r.file(p.sources[i])
+				} else {
+					files[i], failures[i] = p.lock(p.locks[i-len(p.sources)])
+				}
+			}
+		})
+	}
+	for i := len(files) - 1; i >= 0; i-- { // the locks take longest: first
+		jobs <- i
+	}
+	close(jobs)
+	workers.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return nil, err
+	}
+	files = slices.DeleteFunc(files, func(f File) bool { return f.Content == nil })
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return files, nil
+}
+
+// readTexts reads the sources and the fills, and holds the fills against the slots that are open.
+func (p *Plan) readTexts() (map[string]prepared, error) {
+	texts := make(map[string]prepared, len(p.sources))
+	open := map[string]bool{}
+	read := func(file string, template bool) error {
+		data, err := fs.ReadFile(p.catalog.fsys, file)
+		if err != nil {
+			return err
+		}
+		text := prepared{text: string(data)}
+		if template {
+			text = prepare(text.text)
+		}
+		for _, slot := range text.slots {
+			open[slot] = true
+		}
+		texts[file] = text
+		return nil
+	}
+	for _, source := range p.sources {
+		if err := read(source.file, source.template); err != nil {
+			return nil, err
+		}
+	}
+	for _, fills := range p.fills {
+		for _, fill := range fills {
+			if err := read(fill.file, fill.template); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for slot, fills := range p.fills {
+		if _, dropped := p.dropped[slot]; !open[slot] && !dropped {
+			return nil, fmt.Errorf("%s: fills the slot %q, which no chosen layer opens", fills[0].file, slot)
+		}
+	}
+	for _, question := range p.catalog.Questions {
+		for _, slot := range question.Slots {
+			if _, dropped := p.dropped[slot]; !open[slot] && !dropped {
+				return nil, fmt.Errorf("%s/%s: does not open the slot %q, as %s/question.yaml asks of every choice",
+					question.Name, strings.Join(p.Answers.Choices[question.Name], ","), slot, question.Name)
+			}
+		}
+	}
+	return texts, nil
+}
+
+// lock makes one lock file from the packages of its groups.
+func (p *Plan) lock(lock Lock) (File, error) {
+	write, found := p.config.Locks[lock.Writer]
+	if !found {
+		return File{}, fmt.Errorf("%s: no lock writer is called %q", lock.Path, lock.Writer)
+	}
+	var requirements []string
+	for _, item := range p.data["packages"].([]any) {
+		item := item.(map[string]any)
+		if slices.Contains(lock.Groups, item["group"].(string)) {
+			requirements = append(requirements, item["name"].(string))
+		}
+	}
+	content, err := write(lock.Path, requirements)
+	if err != nil {
+		return File{}, fmt.Errorf("%s: %w", lock.Path, err)
+	}
+	return File{Path: lock.Path, Content: content, Mode: 0o644, Layer: "lock", Policy: Locked}, nil
+}
+
+// renderer executes templates for one worker: its set shares the functions and nothing with other workers.
+type renderer struct {
+	plan   *Plan
+	texts  map[string]prepared
+	set    *template.Template
+	policy Policy // of the file at hand
+	depth  int
+}
+
+func newRenderer(p *Plan, texts map[string]prepared) *renderer {
+	r := &renderer{plan: p, texts: texts}
+	r.set = template.New("").Delims("<%", "%>").Option("missingkey=error").Funcs(functions(p.config)).Funcs(template.FuncMap{
+		"slotAt": r.slot,
+		"slot": func(string) (string, error) {
+			return "", errors.New("a slot stands alone on its line, with one space inside its delimiters")
+		},
+		"secret": r.secret,
+	})
+	return r
+}
+
+func (r *renderer) file(s source) (File, error) {
+	r.policy = s.layer.policy(s.target)
+	text := r.texts[s.file].text
+	if s.template {
+		var err error
+		if text, err = r.execute(s.file); err != nil {
+			return File{}, fmt.Errorf("layer %s: %w", s.layer.ID, err)
+		}
+		if strings.TrimSpace(text) == "" {
+			return File{}, nil // nothing to say: no file
+		}
+	}
+	mode := fs.FileMode(0o644)
+	switch {
+	case r.policy == Secret:
+		mode = 0o600
+	case strings.HasPrefix(text, "#!"):
+		mode = 0o755
+	}
+	return File{Path: s.target, Content: []byte(text), Mode: mode, Layer: s.layer.ID, Policy: r.policy}, nil
+}
+
+// execute runs the template in a file of the layers, which names itself in errors.
+func (r *renderer) execute(file string) (string, error) {
+	text := r.texts[file].text
+	if !strings.Contains(text, "<%") {
+		return text, nil
+	}
+	parsed, err := r.set.New(file).Parse(text)
+	if err != nil {
+		return "", located(err)
+	}
+	var out bytes.Buffer
+	out.Grow(2 * len(text))
+	if err := parsed.Execute(&out, r.plan.data); err != nil {
+		return "", located(err)
+	}
+	return out.String(), nil
+}
+
+// located writes text/template's errors as `file:line: problem`, and drops its own prefix.
+func located(err error) error {
+	return errors.New(strings.TrimPrefix(err.Error(), "template: "))
+}
+
+// deepest bounds slots within slots; more is a slot that fills itself.
+const deepest = 5
+
+// slot writes the contributions to a slot, indented.
+func (r *renderer) slot(name, indent string) (string, error) {
+	if r.depth++; r.depth > deepest {
+		return "", fmt.Errorf("the slot %q fills itself", name)
+	}
+	defer func() { r.depth-- }()
+	var out strings.Builder
+	for _, fill := range r.plan.fills[name] {
+		text := r.texts[fill.file].text
+		if fill.template {
+			var err error
+			if text, err = r.execute(fill.file); err != nil {
+				return "", fmt.Errorf("layer %s: %w", fill.layer.ID, err)
+			}
+		}
+		if strings.TrimSpace(text) != "" {
+			out.WriteString(strings.TrimLeft(strings.TrimRight(text, "\n"), "\n") + "\n")
+		}
+	}
+	text := out.String()
+	if strings.HasSuffix(name, ".imports") {
+		sorted, err := sortImports(text)
+		if err != nil {
+			return "", fmt.Errorf("the slot %q: %w", name, err)
+		}
+		text = sorted
+	}
+	return indentLines(text, indent), nil
+}
+
+func indentLines(text, indent string) string {
+	if indent == "" || text == "" {
+		return text
+	}
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if line != "\n" {
+			out.WriteString(indent)
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
+// sortImports orders the statements of one isort section: `import` before `from`, then by module, without regard to case.
+func sortImports(text string) (string, error) {
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "import ") && !strings.HasPrefix(line, "from ") || strings.HasSuffix(line, "(") {
+			return "", fmt.Errorf("%q is not an import on one line", line)
+		}
+	}
+	key := func(line string) string {
+		kind, module, _ := strings.Cut(line, " ")
+		return kind[:1] + " " + strings.ToLower(module) // "f" and "i": from sorts last
+	}
+	slices.SortFunc(lines, func(a, b string) int {
+		ka, kb := key(a), key(b)
+		if ka[0] != kb[0] {
+			return int(kb[0]) - int(ka[0])
+		}
+		return strings.Compare(ka, kb)
+	})
+	lines = slices.Compact(lines)
+	if len(lines) == 0 {
+		return "", nil
+	}
+	return strings.Join(lines, "\n") + "\n", nil
+}
