@@ -1,0 +1,36 @@
+# Every target works on a fresh machine with Go and Python; e2e also needs what e2e/setup installs.
+SHELL := /bin/bash
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 20
+
+.PHONY: build
+build: ## Build ./kitout
+	go build -o kitout ./cmd/kitout
+
+.PHONY: test
+test: ## Vet and test the tool itself
+	gofmt -l cmd generator templates presets e2e | (! grep .)
+	go vet ./...
+	go test ./...
+
+.PHONY: golden
+golden: ## Write the golden trees again, for review
+	go test ./cmd/kitout -run TestGolden -update
+
+.PHONY: bench
+bench: ## Measure generation against cp -r, and start-up against a bare program
+	go test ./cmd/kitout -run '^$$' -bench . -benchtime 20x
+
+.PHONY: refresh-packages
+refresh-packages: ## Resolve the table of Python packages again (needs uv and the network)
+	python3 generator/lock/refresh/refresh.py
+
+.PHONY: e2e
+e2e: ## Generate repositories and run them on real servers
+	cd e2e && go vet ./... && go test -timeout 80m -parallel 2 ./...
+
+.PHONY: e2e-all
+e2e-all: ## The same over every combination
+	cd e2e && KITOUT_E2E_ALL=1 go test -timeout 240m -parallel 2 ./...

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// built compiles a program as a release would be.
+func built(b *testing.B, source string) string {
+	b.Helper()
+	binary := filepath.Join(b.TempDir(), "program")
+	output, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, source).CombinedOutput()
+	if err != nil {
+		b.Fatalf("%v\n%s", err, output)
+	}
+	return binary
+}
+
+func timed(b *testing.B, name string, args ...string) time.Duration {
+	b.Helper()
+	start := time.Now()
+	output, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		b.Fatalf("%s: %v\n%s", name, err, output)
+	}
+	return time.Since(start)
+}
+
+func median(times []time.Duration) float64 {
+	slices.Sort(times)
+	return float64(times[len(times)/2])
+}
+
+// BenchmarkNew holds `kitout new --no-git` against `cp -r` of the same tree, turn by turn; x/cp is the ratio of the medians.
+func BenchmarkNew(b *testing.B) {
+	binary := built(b, ".")
+	for _, preset := range []string{"", "django-postgres", "fastapi-postgres"} {
+		b.Run("preset="+preset, func(b *testing.B) {
+			dir := b.TempDir()
+			original := filepath.Join(dir, "original")
+			args := []string{"--no-git", "--yes"}
+			if preset != "" {
+				args = append(args, "--preset", preset)
+			}
+			timed(b, binary, append(args, "new", original)...)
+			var kitout, cp []time.Duration
+			for i := 0; b.Loop(); i++ {
+				cp = append(cp, timed(b, "cp", "-r", original, filepath.Join(dir, "copy"+strconv.Itoa(i))))
+				kitout = append(kitout, timed(b, binary, append(args, "new", filepath.Join(dir, "new"+strconv.Itoa(i)))...))
+			}
+			b.ReportMetric(median(kitout)/median(cp), "x/cp")
+			b.ReportMetric(median(kitout)/1e6, "ms/new")
+			b.ReportMetric(median(cp)/1e6, "ms/cp")
+			b.ReportMetric(peak(b, binary, append(args, "new", filepath.Join(dir, "peak"))...), "MiB-peak")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// peak is the largest resident size of a program. Python starts it, because a child of this process would inherit the
+// size of this one.
+func peak(b *testing.B, name string, args ...string) float64 {
+	b.Helper()
+	const script = "import resource, subprocess, sys\n" +
+		"subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n" +
+		"print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+	output, err := exec.Command("python3", append([]string{"-c", script, name}, args...)...).Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	kib, err := strconv.Atoi(strings.TrimSpace(string(output)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return float64(kib) / 1024
+}
+
+const bareProgram = `package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	root := &cobra.Command{Use: "bare"}
+	root.AddCommand(&cobra.Command{Use: "version", Run: func(*cobra.Command, []string) { fmt.Println("bare dev") }})
+	if root.Execute() != nil {
+		os.Exit(1)
+	}
+}
+`
+
+// BenchmarkVersion holds `kitout version` against the same command of a program that is nothing but cobra.
+func BenchmarkVersion(b *testing.B) {
+	source := filepath.Join(b.TempDir(), "main.go")
+	if err := os.WriteFile(source, []byte(bareProgram), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	binary, bare := built(b, "."), built(b, source)
+	var ours, theirs []time.Duration
+	for b.Loop() {
+		theirs = append(theirs, timed(b, bare, "version"))
+		ours = append(ours, timed(b, binary, "version"))
+	}
+	b.ReportMetric(median(ours)/1e6, "ms/kitout")
+	b.ReportMetric(median(theirs)/1e6, "ms/bare")
+	b.ReportMetric((median(ours)-median(theirs))/1e6, "ms-more")
+	b.ReportMetric(0, "ns/op")
+}

@@ -1,0 +1,365 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+	"github.com/kitout/kitout/generator"
+	"github.com/spf13/afero"
+	"go.yaml.in/yaml/v3"
+)
+
+// TestCombinations renders a set of answers in which every legal three choices of different questions meet, and looks at
+// every file of each.
+func TestCombinations(t *testing.T) {
+	catalog, err := loadCatalog()
+	must(t, err)
+	options, _, err := options()
+	must(t, err)
+	parameters := parametersOf(t, catalog)
+	plans := map[string]*generator.Plan{}
+	legal := func(row []int) bool {
+		name := describe(parameters, row)
+		if plan, known := plans[name]; known {
+			return plan != nil
+		}
+		answers, err := catalog.Resolve("shop", nil, givenRow(parameters, row))
+		must(t, err)
+		plan, err := catalog.NewPlan(answers, options)
+		if _, refused := errors.AsType[*generator.UsageError](err); err != nil && !refused {
+			t.Errorf("%s: %v", name, err)
+		}
+		plans[name] = plan
+		return plan != nil
+	}
+	sizes := make([]int, len(parameters))
+	for i, parameter := range parameters {
+		sizes[i] = len(parameter.values)
+	}
+	rows, impossible := coveringArray(sizes, legal)
+	t.Logf("%d combinations of %v values; %d triples are refused", len(rows), sizes, impossible)
+	look := newInspector()
+	for _, row := range rows {
+		name := describe(parameters, row)
+		plan := plans[name]
+		first, err := plan.Build(nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		again, err := plan.Build(nil)
+		must(t, err)
+		for i, change := range first {
+			if change.Policy != generator.Secret && (!bytes.Equal(change.Content, again[i].Content) || change.Mode != again[i].Mode) {
+				look.problem(name, change.Path, "two runs differ")
+			}
+			look.file(name, plan.Answers, change)
+		}
+		applyTwice(t, name, plan, first)
+	}
+	look.python(t)
+	look.report(t)
+}
+
+// applyTwice wants that a second apply finds nothing to do.
+func applyTwice(t *testing.T, name string, plan *generator.Plan, changes []generator.Change) {
+	t.Helper()
+	target := afero.NewMemMapFs()
+	must(t, generator.Apply(target, changes))
+	second, err := plan.Build(target)
+	must(t, err)
+	for _, change := range second {
+		if change.Status != generator.Identical && change.Policy != generator.Secret {
+			t.Errorf("%s: a second apply would %s %s", name, change.Status, change.Path)
+		}
+	}
+}
+
+// parameter is one thing to vary: a question, or a free answer that changes what is rendered.
+type parameter struct {
+	key    string
+	values []string
+}
+
+func parametersOf(t *testing.T, catalog *generator.Catalog) []parameter {
+	t.Helper()
+	base, err := catalog.Base()
+	must(t, err)
+	parameters := []parameter{{"domain", []string{"", "shop.example.com"}}, {"python", base.Python.Images}}
+	for _, question := range catalog.Questions {
+		values := question.Choices
+		if question.Several && len(values) > 1 {
+			values = append(slices.Clone(values), strings.Join(question.Choices, ","))
+		}
+		parameters = append(parameters, parameter{question.Name, values})
+	}
+	return parameters
+}
+
+func givenRow(parameters []parameter, row []int) generator.Given {
+	given := generator.Given{Origin: "%s", Values: map[string][]string{}}
+	for i, parameter := range parameters {
+		given.Values[parameter.key] = strings.Split(parameter.values[row[i]], ",")
+	}
+	return given
+}
+
+// describe names a combination by what varies in it.
+func describe(parameters []parameter, row []int) string {
+	var parts []string
+	for i, parameter := range parameters {
+		if len(parameter.values) > 1 {
+			parts = append(parts, parameter.key+"="+parameter.values[row[i]])
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// coveringArray returns rows such that every three values of different parameters that legal allows meet in one, and the
+// number of triples for which no legal row was found. It is greedy, and the same every time.
+func coveringArray(sizes []int, legal func([]int) bool) (rows [][]int, impossible int) {
+	type triple [6]int // three parameters, each with its value
+	var missing []triple
+	for a := range sizes {
+		for b := a + 1; b < len(sizes); b++ {
+			for c := b + 1; c < len(sizes); c++ {
+				for i := range sizes[a] * sizes[b] * sizes[c] {
+					missing = append(missing, triple{a, i % sizes[a], b, i / sizes[a] % sizes[b], c, i / sizes[a] / sizes[b]})
+				}
+			}
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	holds := func(row []int, t triple) bool { return row[t[0]] == t[1] && row[t[2]] == t[3] && row[t[4]] == t[5] }
+	for len(missing) > 0 {
+		var best []int
+		most := 0
+		for try := range 200 {
+			row := make([]int, len(sizes))
+			for i, size := range sizes {
+				row[i] = random.IntN(size)
+			}
+			for i := 0; i < 6; i += 2 {
+				row[missing[0][i]] = missing[0][i+1]
+			}
+			if best != nil && try >= 20 || !legal(row) {
+				continue
+			}
+			covered := 0
+			for _, t := range missing {
+				if holds(row, t) {
+					covered++
+				}
+			}
+			if covered > most {
+				best, most = row, covered
+			}
+		}
+		if best == nil {
+			missing = missing[1:]
+			impossible++
+			continue
+		}
+		rows = append(rows, best)
+		missing = slices.DeleteFunc(missing, func(t triple) bool { return holds(best, t) })
+	}
+	return rows, impossible
+}
+
+func TestCoveringArray(t *testing.T) {
+	sizes := []int{3, 3, 1, 4, 2}
+	rows, impossible := coveringArray(sizes, func(row []int) bool { return row[0] != 2 || row[1] != 2 })
+	if impossible != 1*1+4+2 || len(rows) > 40 {
+		t.Errorf("%d rows, %d impossible triples", len(rows), impossible)
+	}
+	met := map[[3]int]bool{}
+	for _, row := range rows {
+		met[[3]int{row[0], row[3], row[4]}] = true
+	}
+	if len(met) != 3*4*2 {
+		t.Errorf("%d of 24 triples are met", len(met))
+	}
+}
+
+// words are what betrays a choice. None of them may stand in a repository that was answered otherwise.
+var words = map[string]string{
+	"framework=django":   `django|manage\.py|makemigrations|wsgi\.py`,
+	"framework=flask":    `flask|werkzeug|wtforms|jinja2\.Markup`,
+	"framework=fastapi":  `fastapi|starlette|uvicorn|lifespan|openapi`,
+	"database=postgres":  `postgres|psycopg|asyncpg|pg_dump|pg_isready|pg_restore|\bpsql\b|pgdata`,
+	"database=mysql":     `mysql|mariadb|asyncmy|aiomysql|innodb`,
+	"database=sqlite":    `sqlite`,
+	"deps=pip":           `requirements(-dev)?\.txt|--require-hashes`,
+	"deps=pipenv":        `pipenv|pipfile`,
+	"deps=poetry":        `poetry`,
+	"deps=uv":            `\buv (sync|lock|run|export)|uv\.lock`,
+	"server=gunicorn":    `gunicorn`,
+	"server=uwsgi":       `uwsgi`,
+	"proxy=nginx":        `nginx`,
+	"proxy=apache":       `apache2|httpd\b`,
+	"ci=github":          `github/workflows|github\.com/[a-z]+/[a-z-]+@`,
+	"ci=gitlab":          `gitlab`,
+	"ci=jenkins":         `jenkins`,
+	"ci=travis":          `travis`,
+	"scan=bandit":        `bandit`,
+	"scan=trivy":         `trivy`,
+	"scan=snyk":          `snyk`,
+	"tests=pytest":       `pytest`,
+	"metrics=prometheus": `prometheus`,
+	"metrics=datadog":    `datadog|ddtrace`,
+	"metrics=newrelic":   `newrelic|new relic`,
+	"secrets=vault":      `hashicorp|hvac`,
+}
+
+// impliedBy are words that another choice brings with good reason.
+var impliedBy = map[string]string{}
+
+// inspector looks at files, each text once.
+type inspector struct {
+	seen     map[[32]byte]bool
+	words    map[string]*regexp.Regexp
+	pythons  map[string]string
+	problems map[string][]string // the combinations that have a problem
+}
+
+func newInspector() *inspector {
+	look := &inspector{seen: map[[32]byte]bool{}, words: map[string]*regexp.Regexp{}, pythons: map[string]string{}, problems: map[string][]string{}}
+	for choice, pattern := range words {
+		look.words[choice] = regexp.MustCompile(`(?i)[^\n]*(?:` + pattern + `)[^\n]*`)
+	}
+	return look
+}
+
+func (look *inspector) problem(combination, file, problem string) {
+	look.problems[file+": "+problem] = append(look.problems[file+": "+problem], combination)
+}
+
+func (look *inspector) report(t *testing.T) {
+	t.Helper()
+	for _, problem := range slices.Sorted(maps.Keys(look.problems)) {
+		combinations := look.problems[problem]
+		t.Errorf("%s\n\t%d combinations, such as %s", problem, len(combinations), combinations[0])
+	}
+}
+
+func (look *inspector) file(combination string, answers *generator.Answers, change generator.Change) {
+	if change.Policy == generator.Locked || path.Dir(change.Path) == generator.RecordFolder {
+		return
+	}
+	text := string(change.Content)
+	for choice, pattern := range look.words {
+		question, name, _ := strings.Cut(choice, "=")
+		if slices.Contains(answers.Choices[question], name) || answers.Choices[question] == nil {
+			continue
+		}
+		for _, where := range []string{change.Path, text} {
+			if line := pattern.FindString(where); line != "" {
+				look.problem(combination, change.Path, choice+" was not chosen: "+strings.TrimSpace(line))
+			}
+		}
+	}
+	sum := sha256.Sum256([]byte(change.Path + "\x00" + text))
+	if look.seen[sum] {
+		return
+	}
+	look.seen[sum] = true
+	for _, line := range strings.Split(text, "\n") {
+		if strings.TrimRight(line, " \t\r") != line {
+			look.problem(combination, change.Path, "white space at the end of line "+line)
+		}
+		if strings.Contains(line, "<%") || strings.Contains(line, "%>") || strings.Contains(line, "<no value>") {
+			look.problem(combination, change.Path, "left of the template language: "+line)
+		}
+	}
+	if text != "" && (!strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n")) {
+		look.problem(combination, change.Path, "does not end with one newline")
+	}
+	if err := look.parse(change.Path, text); err != nil {
+		look.problem(combination, change.Path, err.Error())
+	}
+}
+
+func (look *inspector) parse(name, text string) error {
+	first, _, _ := strings.Cut(text, "\n")
+	var value any
+	switch extension := path.Ext(name); {
+	case extension == ".py", strings.HasPrefix(first, "#!") && strings.Contains(first, "python"):
+		look.pythons[name+"\x00"+text] = text
+		return nil
+	case extension == ".sh", strings.HasPrefix(first, "#!") && strings.HasSuffix(first, "sh"):
+		command := exec.Command("bash", "-n")
+		command.Stdin = strings.NewReader(text)
+		if output, err := command.CombinedOutput(); err != nil {
+			return errors.New("bash: " + string(output))
+		}
+		return nil
+	case extension == ".yaml", extension == ".yml":
+		decoder := yaml.NewDecoder(strings.NewReader(text))
+		for {
+			var document any
+			if err := decoder.Decode(&document); err != nil {
+				if err.Error() == "EOF" {
+					return nil
+				}
+				return err
+			}
+		}
+	case extension == ".toml":
+		_, err := toml.Decode(text, &value)
+		return err
+	case extension == ".json":
+		return json.Unmarshal([]byte(text), &value)
+	}
+	return nil
+}
+
+const parsePython = `
+import ast, json, sys
+for name, text in json.load(sys.stdin).items():
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        print(name.partition("\0")[0], error)
+`
+
+// python parses every Python file in one process.
+func (look *inspector) python(t *testing.T) {
+	t.Helper()
+	input, err := json.Marshal(look.pythons)
+	must(t, err)
+	command := exec.Command(newestPython(t), "-W", "error", "-c", parsePython)
+	command.Stdin = bytes.NewReader(input)
+	output, err := command.CombinedOutput()
+	if err != nil || len(output) > 0 {
+		t.Errorf("%s %v", output, err)
+	}
+}
+
+func newestPython(t *testing.T) string {
+	t.Helper()
+	home, _ := os.UserHomeDir()
+	for _, minor := range []string{"14", "13", "12"} {
+		if found, err := exec.LookPath("python3." + minor); err == nil {
+			if exec.Command(found, "-c", "").Run() == nil { // a pyenv shim may lead nowhere
+				return found
+			}
+		}
+		if found, _ := filepath.Glob(filepath.Join(home, ".pyenv/versions/3."+minor+".*/bin/python3")); len(found) > 0 {
+			return found[0]
+		}
+	}
+	return "python3"
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// firstCommit makes a git repository of the folder at path, with one commit, unless it is part of one already. It
+// returns what the user should know, or "".
+func firstCommit(ctx context.Context, path string, flags newFlags) string {
+	if flags.noGit {
+		return ""
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		return "git is not installed: no repository was made"
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute // the parent of "." is not "."
+	}
+	parent := filepath.Dir(path)
+	if _, err := git(ctx, parent, "rev-parse", "--is-inside-work-tree"); err == nil {
+		return "the folder is inside a git repository: no repository of its own was made"
+	}
+	if _, err := git(ctx, path, "rev-parse", "--git-dir"); err == nil {
+		return "the folder is a git repository already: commit the files yourself"
+	}
+	if message, err := git(ctx, path, "init", "--quiet", "--initial-branch=main"); err != nil {
+		return "git init failed: " + message
+	}
+	if message, err := git(ctx, path, "add", "--all"); err != nil {
+		return "git add failed: " + message
+	}
+	if message, err := git(ctx, path, "commit", "--quiet", "--no-verify", "--message=Start from kitout "+version()); err != nil {
+		return "the files are staged but not committed: " + firstLine(message)
+	}
+	return ""
+}
+
+// git runs one git command in a folder and returns what it said.
+func git(ctx context.Context, folder string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = folder
+	output, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(output)), err
+}
+
+func firstLine(text string) string {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "***") {
+			return line
+		}
+	}
+	return text
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kitout/kitout/generator"
+	"github.com/rogpeppe/go-internal/diff"
+	"golang.org/x/tools/txtar"
+)
+
+const goldenFolder = "../../testdata/golden"
+
+// TestGolden holds the presets' trees against testdata/golden; `make golden` writes them again.
+func TestGolden(t *testing.T) {
+	presets, err := builtinPresets()
+	must(t, err)
+	unseen, err := filepath.Glob(filepath.Join(goldenFolder, "*.txtar"))
+	must(t, err)
+	for _, preset := range presets {
+		file := filepath.Join(goldenFolder, preset.Name+".txtar")
+		unseen = slices.DeleteFunc(unseen, func(name string) bool { return name == file })
+		t.Run(preset.Name, func(t *testing.T) {
+			given, err := givenPreset(preset.Name)
+			must(t, err)
+			got := archive(buildFor(t, given))
+			if *update {
+				must(t, os.WriteFile(file, txtar.Format(got), 0o644))
+				return
+			}
+			want, err := txtar.ParseFile(file)
+			must(t, err)
+			for _, problem := range differences(want, got) {
+				t.Error(problem)
+			}
+		})
+	}
+	if len(unseen) > 0 {
+		t.Errorf("no preset has these golden trees: %s", unseen)
+	}
+}
+
+// buildFor renders a repository called shop.
+func buildFor(tb testing.TB, given ...generator.Given) []generator.Change {
+	tb.Helper()
+	catalog, err := loadCatalog()
+	must(tb, err)
+	options, _, err := options()
+	must(tb, err)
+	answers, err := catalog.Resolve("shop", nil, given...)
+	must(tb, err)
+	plan, err := catalog.NewPlan(answers, options)
+	must(tb, err)
+	changes, err := plan.Build(nil)
+	must(tb, err)
+	return changes
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// archive is a tree for review: the modes of all files, and their text but for secrets, and sums for what repeats the rest.
+func archive(changes []generator.Change) *txtar.Archive {
+	result := &txtar.Archive{}
+	for _, change := range changes {
+		result.Comment = fmt.Appendf(result.Comment, "%04o %s\n", change.Mode, change.Path)
+		data := change.Content
+		switch {
+		case change.Policy == generator.Secret:
+			continue
+		case change.Policy == generator.Locked, strings.HasPrefix(change.Path, generator.RecordFolder+"/"):
+			data = fmt.Appendf(nil, "%d lines, sha256 %x\n", bytes.Count(data, []byte("\n")), sha256.Sum256(data))
+		}
+		result.Files = append(result.Files, txtar.File{Name: change.Path, Data: data})
+	}
+	result.Comment = append(result.Comment, '\n')
+	return result
+}
+
+// differences names every file that is missing, too many or different, and every line about modes.
+func differences(want, got *txtar.Archive) []string {
+	var problems []string
+	files := func(a *txtar.Archive) map[string][]byte {
+		result := map[string][]byte{"modes": a.Comment}
+		for _, file := range a.Files {
+			if _, twice := result[file.Name]; twice {
+				problems = append(problems, file.Name+" is there twice")
+			}
+			result[file.Name] = file.Data
+		}
+		return result
+	}
+	wanted, found := files(want), files(got)
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if _, there := found[name]; !there {
+			problems = append(problems, name+" is missing")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if old, there := wanted[name]; !there {
+			problems = append(problems, name+" is not in the golden tree")
+		} else if text := diff.Diff("golden/"+name, old, name, found[name]); text != nil {
+			problems = append(problems, string(text))
+		}
+	}
+	return problems
+}
+
+func TestGoldenComparisonNoticesFiles(t *testing.T) {
+	a := txtar.Parse([]byte("0644 a\n-- a --\na\n-- b --\nb\n"))
+	b := txtar.Parse([]byte("0755 a\n-- a --\nA\n-- c --\nc\n"))
+	got := differences(a, b)
+	if len(got) != 4 || got[0] != "b is missing" || got[2] != "c is not in the golden tree" || len(differences(a, a)) != 0 {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// offeredQuestion and offeredChoice are the JSON form of what can be chosen.
+type offeredQuestion struct {
+	Name    string          `json:"name"`
+	Title   string          `json:"title"`
+	Help    string          `json:"help"`
+	Default string          `json:"default"`
+	Several bool            `json:"several"`
+	Main    bool            `json:"main"`
+	Choices []offeredChoice `json:"choices"`
+}
+
+type offeredChoice struct {
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	Help     string `json:"help"`
+	Sections []int  `json:"sections"`
+}
+
+func newOptions(s streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "options",
+		Short: "List the questions and their choices",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			questions, err := offered()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return encode(s, questions)
+			}
+			for i, question := range questions {
+				if i > 0 {
+					fmt.Fprintln(s.out)
+				}
+				fmt.Fprintf(s.out, "--%s  %s\n", question.Name, question.Help)
+				for _, choice := range question.Choices {
+					note := ""
+					if choice.Name == question.Default {
+						note = " (default)"
+					}
+					fmt.Fprintf(s.out, "  %-12s %s\n", choice.Name, strings.TrimSpace(choice.Title+". "+choice.Help)+note)
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON for programs")
+	return cmd
+}
+
+func offered() ([]offeredQuestion, error) {
+	catalog, err := loadCatalog()
+	if err != nil {
+		return nil, err
+	}
+	var questions []offeredQuestion
+	for _, q := range catalog.Questions {
+		question := offeredQuestion{Name: q.Name, Title: q.Title, Help: q.Help, Default: q.Default, Several: q.Several, Main: q.Main}
+		for _, name := range q.Choices {
+			layer, err := catalog.Layer(q.Name, name)
+			if err != nil {
+				return nil, err
+			}
+			question.Choices = append(question.Choices, offeredChoice{name, layer.Title, layer.Help, layer.Sections})
+		}
+		questions = append(questions, question)
+	}
+	return questions, nil
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newPresets(s streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "presets",
+		Short: "List the named sets of answers",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			all, err := builtinPresets()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return encode(s, all)
+			}
+			for _, preset := range all {
+				fmt.Fprintf(s.out, "%-18s %s. %s\n", preset.Name, preset.Title, preset.Help)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON for programs")
+	return cmd
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/kitout/kitout/generator"
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+// report is what `kitout new` says of its work; its JSON form is an interface that scripts rely on.
+type report struct {
+	Folder   string           `json:"folder"`
+	Written  bool             `json:"written"`
+	Answers  map[string]any   `json:"answers"`
+	Files    []reportedFile   `json:"files"`
+	Next     []generator.Step `json:"next"`
+	Warnings []string         `json:"warnings,omitempty"`
+	Command  []string         `json:"command"`
+	changes  []generator.Change
+	titles   [][2]string
+	status   map[generator.Status]int
+}
+
+// reportedFile is one file and what happens to it.
+type reportedFile struct {
+	Path   string           `json:"path"`
+	Status generator.Status `json:"status"`
+	Mode   string           `json:"mode"`
+	Layer  string           `json:"layer"`
+	Policy generator.Policy `json:"policy"`
+}
+
+func newReport(catalog *generator.Catalog, plan *generator.Plan, flags newFlags, changes []generator.Change) *report {
+	answers := plan.Answers
+	r := &report{
+		Folder: filepath.ToSlash(filepath.Clean(flags.folder)), Next: plan.Next(), changes: changes,
+		Command: append([]string{"kitout"}, catalog.Command(answers, flags.folder)...), status: map[generator.Status]int{},
+		Answers: map[string]any{
+			"name": answers.Name, "package": answers.Package, "domain": answers.Domain, "email": answers.Email,
+			"image": answers.Image, "python": answers.Python,
+		},
+	}
+	if r.Folder != "." {
+		r.Next = append([]generator.Step{{Command: "cd " + shellWord(r.Folder), Help: "go there"}}, r.Next...)
+	}
+	for _, question := range catalog.Questions {
+		r.Answers[question.Name] = answers.Choices[question.Name]
+		r.titles = append(r.titles, [2]string{question.Title, strings.Join(answers.Choices[question.Name], ", ")})
+	}
+	for _, change := range changes {
+		r.status[change.Status]++
+		r.Files = append(r.Files, reportedFile{change.Path, change.Status, fmt.Sprintf("%04o", change.Mode), change.Layer, change.Policy})
+	}
+	return r
+}
+
+// shellWord quotes a path for a POSIX shell where it needs it.
+func shellWord(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./+", r))
+	}) || strings.HasPrefix(s, "-") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
+}
+
+func (r *report) print(s streams, flags newFlags) error {
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(s.err, "warning: %s\n", warning)
+	}
+	switch {
+	case flags.json:
+		return encode(s, r)
+	case flags.diff:
+		return r.printDiff(s.out)
+	case flags.dryRun:
+		for _, file := range r.Files {
+			fmt.Fprintf(s.out, "%-9s %s\n", file.Status, path.Join(r.Folder, file.Path))
+		}
+		return nil
+	}
+	fmt.Fprintf(s.out, "%s: %s\n\nNext:\n", r.Folder, r.counts())
+	width := 0
+	for _, step := range r.Next {
+		width = max(width, len(step.Command))
+	}
+	for _, step := range r.Next {
+		fmt.Fprintf(s.out, "  %-*s  # %s\n", width, step.Command, step.Help)
+	}
+	return nil
+}
+
+// counts says how many files have which status, in words.
+func (r *report) counts() string {
+	var parts []string
+	for _, status := range []struct {
+		generator.Status
+		word string
+	}{
+		{generator.Create, "written"}, {generator.Replace, "replaced"}, {generator.Keep, "kept"}, {generator.Identical, "identical"},
+	} {
+		if n := r.status[status.Status]; n > 0 {
+			noun := "files"
+			if n == 1 {
+				noun = "file"
+			}
+			parts = append(parts, fmt.Sprintf("%d %s %s", n, noun, status.word))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// summary shows the answers and the number of files, before the first is written.
+func (r *report) summary(w io.Writer) {
+	fmt.Fprintf(w, "\n%s: package %s, image %s, Python %s\n", r.Folder, r.Answers["package"], r.Answers["image"], r.Answers["python"])
+	for _, title := range r.titles {
+		fmt.Fprintf(w, "  %-18s %s\n", title[0], title[1])
+	}
+	fmt.Fprintf(w, "  %-18s %d\n\n", "Files", len(r.Files))
+}
+
+func (r *report) printDiff(w io.Writer) error {
+	for _, change := range r.changes {
+		name := path.Join(r.Folder, change.Path)
+		switch {
+		case change.Status != generator.Create && change.Status != generator.Replace,
+			path.Dir(change.Path) == generator.RecordFolder: // it repeats the others
+			continue
+		case change.Policy == generator.Secret:
+			fmt.Fprintf(w, "diff %s (fresh secrets, not shown)\n", name)
+			continue
+		}
+		old := name
+		if change.Status == generator.Create {
+			old = "/dev/null"
+		}
+		if _, err := w.Write(diff.Diff(old, change.Old, name, change.Content)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the golden trees and the expected output of scripts again")
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"kitout": main}) }
+
+// TestScript runs testdata/script/*.txtar through the real command.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../../testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+			env.Setenv("GIT_CONFIG_GLOBAL", "/dev/null") // no identity, whoever runs the tests
+			env.Setenv("KITOUT_BIN", filepath.SplitList(env.Getenv("PATH"))[0])
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "json": jsonValue, "tree": listTree},
+	})
+}
+
+// exits CODE COMMAND… wants one exit code: `exits 2 kitout new`.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if exit, is := errors.AsType[*exec.ExitError](err); is {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s\n%s", code, args[0], ts.ReadFile("stderr"))
+	}
+}
+
+// json FILE KEY… VALUE wants that the file is one JSON value, and what stands at the keys in it.
+func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
+	decoder := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	var value any
+	ts.Check(decoder.Decode(&value))
+	if decoder.More() {
+		ts.Fatalf("%s holds more than one value", args[0])
+	}
+	for _, key := range args[1 : len(args)-1] {
+		switch inner := value.(type) {
+		case map[string]any:
+			value = inner[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			ts.Check(err)
+			value = inner[i]
+		}
+	}
+	got, err := json.Marshal(value)
+	ts.Check(err)
+	if want := args[len(args)-1]; (string(got) == want) == neg {
+		ts.Fatalf("%v is %s, want %s", args[1:len(args)-1], got, want)
+	}
+}
+
+// tree DIR prints the modes and paths in a folder but those of .git.
+func listTree(ts *testscript.TestScript, _ bool, args []string) {
+	root := ts.MkAbs(args[0])
+	ts.Check(filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		ts.Check(err)
+		if entry.Name() == ".git" {
+			return fs.SkipDir
+		}
+		info, err := entry.Info()
+		ts.Check(err)
+		name, err := filepath.Rel(root, path)
+		_, _ = fmt.Fprintln(ts.Stdout(), info.Mode(), name)
+		return err
+	}))
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/kitout/kitout/generator"
+	"go.yaml.in/yaml/v3"
+)
+
+// terminal is kitout on a terminal, and what it has shown so far.
+type terminal struct {
+	t       *testing.T
+	command *exec.Cmd
+	file    *os.File
+	news    *sync.Cond
+	shown   []byte
+	closed  bool
+	read    int // how much of shown has been waited for
+}
+
+const patience = 20 * time.Second // only a failure takes so long
+
+func onTerminal(t *testing.T, args ...string) *terminal {
+	t.Helper()
+	command := kitout(t, args...)
+	command.SysProcAttr = nil // pty makes a session
+	command.Env = append(command.Env, "TERM=tmux-256color", "NO_COLOR=1", "ACCESSIBLE=")
+	file, err := pty.StartWithSize(command, &pty.Winsize{Rows: 50, Cols: 120})
+	must(t, err)
+	term := &terminal{t: t, command: command, file: file, news: sync.NewCond(&sync.Mutex{})}
+	go func() {
+		buffer := make([]byte, 4096)
+		for {
+			n, err := file.Read(buffer)
+			term.news.L.Lock()
+			term.shown = append(term.shown, buffer[:n]...)
+			term.closed = err != nil
+			term.news.Broadcast()
+			term.news.L.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = file.Close()
+	})
+	return term
+}
+
+var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)`)
+
+// wait blocks until the words are shown after those of the last wait, and then presses the keys.
+func (term *terminal) wait(words, keys string) {
+	term.t.Helper()
+	timer := time.AfterFunc(patience, func() {
+		term.news.L.Lock()
+		term.closed = true
+		term.news.Broadcast()
+		term.news.L.Unlock()
+	})
+	defer timer.Stop()
+	term.news.L.Lock()
+	defer term.news.L.Unlock()
+	for {
+		text := escapes.ReplaceAllString(string(term.shown[term.read:]), "")
+		if strings.Contains(text, words) {
+			break
+		}
+		if term.closed {
+			term.t.Fatalf("%q was not shown, but\n%s", words, text)
+		}
+		term.news.Wait()
+	}
+	term.read = len(term.shown)
+	_, err := term.file.WriteString(keys)
+	must(term.t, err)
+}
+
+// exits waits for the end and wants an exit code.
+func (term *terminal) exits(code int) {
+	term.t.Helper()
+	timer := time.AfterFunc(patience, func() { _ = term.command.Process.Kill() })
+	defer timer.Stop()
+	_ = term.command.Wait()
+	if got := term.command.ProcessState.ExitCode(); got != code {
+		term.t.Fatalf("exit code %d, want %d:\n%s", got, code, term.shown)
+	}
+}
+
+const (
+	enter = "\r"
+	down  = "\x1b[B"
+	ctrlC = "\x03"
+)
+
+func recordOf(t *testing.T, dir string) map[string][]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, ".kitout/record.yaml"))
+	must(t, err)
+	var record generator.Record
+	must(t, yaml.Unmarshal(data, &record))
+	return record.Answers
+}
+
+// mainQuestions are those that a terminal asks first, in order.
+func mainQuestions(t *testing.T) (asked []*generator.Question) {
+	t.Helper()
+	catalog, err := loadCatalog()
+	must(t, err)
+	for _, question := range catalog.Questions {
+		if question.Main && len(question.Choices) > 1 {
+			asked = append(asked, question)
+		}
+	}
+	return asked
+}
+
+// finish answers no to customising, where that is offered, and yes to writing.
+func (term *terminal) finish(dir string) {
+	term.t.Helper()
+	catalog, err := loadCatalog()
+	must(term.t, err)
+	for _, question := range catalog.Questions {
+		if !question.Main && len(question.Choices) > 1 {
+			term.wait("Customise", enter)
+			break
+		}
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		term.t.Error("something was written before the summary")
+	}
+	term.wait("Write these files?", enter)
+	term.wait("make setup", "")
+	term.exits(exitDone)
+}
+
+func TestTerminalDefaults(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shop")
+	term := onTerminal(t, "new", dir, "--no-git")
+	for _, question := range mainQuestions(t) {
+		term.wait(question.Title, enter)
+	}
+	term.finish(dir)
+	answers := recordOf(t, dir)
+	for _, question := range mainQuestions(t) {
+		if got := answers[question.Name]; len(got) != 1 || got[0] != question.Default {
+			t.Errorf("%s is %s", question.Name, got)
+		}
+	}
+}
+
+func TestTerminalChoice(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shop")
+	term := onTerminal(t, "new", dir, "--no-git", "--framework", "flask") // what a flag says is not asked
+	want := ""
+	for _, question := range mainQuestions(t) {
+		switch question.Name {
+		case "framework":
+		case "database":
+			want = question.Choices[1]
+			term.wait(question.Title, down)
+			term.wait("> ", enter) // drawn again
+		default:
+			term.wait(question.Title, enter)
+		}
+	}
+	term.finish(dir)
+	answers := recordOf(t, dir)
+	if answers["framework"][0] != "flask" || answers["database"][0] != want {
+		t.Errorf("answers: %v", answers)
+	}
+}
+
+func TestTerminalAborted(t *testing.T) {
+	for name, keys := range map[string][]string{"at once": {ctrlC}, "at the second question": {enter, ctrlC}} {
+		t.Run(name, func(t *testing.T) {
+			parent := t.TempDir()
+			term := onTerminal(t, "new", filepath.Join(parent, "shop"))
+			for i, question := range mainQuestions(t)[:len(keys)] {
+				term.wait(question.Title, keys[i])
+			}
+			term.wait("error: interrupted: nothing was written", "")
+			term.exits(exitInterrupted)
+			if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+		})
+	}
+}
