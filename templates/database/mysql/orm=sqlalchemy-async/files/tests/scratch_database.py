@@ -1,0 +1,35 @@
+"""An empty database for one test run."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+
+@contextmanager
+def scratch_database(url: str) -> Iterator[str]:
+    """Create an empty database beside the one of `url`, yield its URL, and drop it.
+
+    The account needs every right on `<database>_%`. Tests never touch the developer's data.
+    """
+    server = make_url(url)
+    name = f"{server.database}_test_{secrets.token_hex(4)}"
+    # No database in the URL: the one that it names need not exist
+    engine = create_engine(
+        server.set(drivername="mysql+pymysql", database=""),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+    )
+    quoted = engine.dialect.identifier_preparer.quote_identifier(name)
+
+    def run(statement: str) -> None:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+
+    run(f"CREATE DATABASE {quoted} CHARACTER SET utf8mb4")
+    try:
+        yield server.set(database=name).render_as_string(hide_password=False)
+    finally:
+        run(f"DROP DATABASE {quoted}")
