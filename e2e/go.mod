@@ -1,0 +1,3 @@
+module github.com/kitout/kitout/e2e
+
+go 1.26
