@@ -26,7 +26,7 @@ def migration_lock(execute: Callable[[str], object]) -> Iterator[None]:
     name = "SHA2(CONCAT('migrate ', DATABASE()), 224)"
     if execute(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})") != 1:
         raise TimeoutError("another migration is running")
-    # A statement that waits for a table's lock makes every query behind it wait as well: give up soon.
+    # What waits for a table makes every query behind it wait as well: give up soon
     execute("SET SESSION lock_wait_timeout = 5")
     yield
     execute(f"SELECT RELEASE_LOCK({name})")

@@ -31,7 +31,7 @@ def migration_lock(execute: Callable[[str], object]) -> Iterator[None]:
         if time.monotonic() > deadline:
             raise TimeoutError("another migration is running")
         time.sleep(0.2)
-    # A statement that waits for a table's lock makes every query behind it wait as well: give up soon.
+    # What waits for a table makes every query behind it wait as well: give up soon
     execute("SET lock_timeout = '5s'")
     execute("SET statement_timeout = 0")
     yield
