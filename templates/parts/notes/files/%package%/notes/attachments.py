@@ -4,7 +4,7 @@ import re
 import shutil
 import uuid
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 _SEPARATORS = re.compile(r"[/\\]")
 
@@ -13,7 +13,7 @@ class Attachments:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, content: BinaryIO) -> str:
+    def save(self, content: IO[bytes]) -> str:
         """Store a file and return its name here; leave nothing behind when that fails."""
         self._folder.mkdir(parents=True, exist_ok=True)
         name = uuid.uuid4().hex

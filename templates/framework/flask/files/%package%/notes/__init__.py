@@ -1,0 +1,1 @@
+"""The example: notes with an attachment, as pages and as an API."""
