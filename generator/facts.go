@@ -172,13 +172,18 @@ func (p *Plan) collectLists() error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
-			lists[list] = append(lists[list], expanded)
+			if fields := expanded.(map[string]any); fields["name"] != "" { // "<% if … %>name<% end %>"
+				lists[list] = append(lists[list], fields)
+			}
 			return nil
 		}
 		if err := layer.each(add); err != nil {
 			return fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
 		}
 	}
+	slices.SortStableFunc(lists["packages"], func(a, b any) int {
+		return strings.Compare(a.(map[string]any)["name"].(string), b.(map[string]any)["name"].(string))
+	})
 	for name, list := range lists {
 		p.data[name] = list
 	}

@@ -35,8 +35,8 @@ const (
 
 func (p Policy) valid() bool { return p == Managed || p == Once || p == Secret }
 
-// slotLine is a slot on a line of its own; the indentation is its first group.
-var slotLine = regexp.MustCompile(`(?m)^([ \t]*)<%-? slot ("[^"\n]+") %>[ \t]*\n`)
+// slotLine is a slot on a line of its own: the indentation, the directive, the name. An empty line after `blocks` belongs to it.
+var slotLine = regexp.MustCompile(`(?m)^([ \t]*)<%-? (?:slot ("[^"\n]+") %>[ \t]*\n|blocks ("[^"\n]+") %>[ \t]*\n(\n?))`)
 
 // prepared is the text of a template whose slots carry their indentation.
 type prepared struct {
@@ -45,15 +45,21 @@ type prepared struct {
 }
 
 func prepare(text string) prepared {
-	if !strings.Contains(text, "slot") {
+	if !strings.Contains(text, "slot") && !strings.Contains(text, "blocks") {
 		return prepared{text: text}
 	}
 	var slots []string
-	for _, match := range slotLine.FindAllStringSubmatch(text, -1) {
-		slots = append(slots, strings.Trim(match[2], `"`))
-	}
-	// the newline moves into the directive: an empty slot leaves no line, and errors keep their line numbers
-	return prepared{slotLine.ReplaceAllString(text, "<% slotAt $2 \"$1\"\n%>"), slots}
+	text = slotLine.ReplaceAllStringFunc(text, func(line string) string {
+		match := slotLine.FindStringSubmatch(line)
+		indent, lines, blocks, after := match[1], match[2], match[3], match[4]
+		slots = append(slots, strings.Trim(lines+blocks, `"`))
+		// the newlines move into the directive: an empty slot leaves no line, and errors keep their line numbers
+		if blocks != "" {
+			return fmt.Sprintf("<%% blocksAt %s %q %q\n%s%%>", blocks, indent, after, after)
+		}
+		return fmt.Sprintf("<%% slotAt %s %q\n%%>", lines, indent)
+	})
+	return prepared{text, slots}
 }
 
 // Render executes every template of the plan and writes the locks. The files are sorted by path.
@@ -170,11 +176,11 @@ type renderer struct {
 func newRenderer(p *Plan, texts map[string]prepared) *renderer {
 	r := &renderer{plan: p, texts: texts}
 	r.set = template.New("").Delims("<%", "%>").Option("missingkey=error").Funcs(functions(p.config)).Funcs(template.FuncMap{
-		"slotAt": r.slot,
-		"slot": func(string) (string, error) {
-			return "", errors.New("a slot stands alone on its line, with one space inside its delimiters")
-		},
-		"secret": r.secret,
+		"slotAt":   r.slot,
+		"blocksAt": r.blocks,
+		"slot":     notAlone,
+		"blocks":   notAlone,
+		"secret":   r.secret,
 	})
 	return r
 }
@@ -227,34 +233,54 @@ func located(err error) error {
 // deepest bounds slots within slots; more is a slot that fills itself.
 const deepest = 5
 
-// slot writes the contributions to a slot, indented.
+func notAlone(string) (string, error) {
+	return "", errors.New("a slot stands alone on its line, with one space inside its delimiters")
+}
+
+// slot writes the contributions to a slot, one under the other, indented.
 func (r *renderer) slot(name, indent string) (string, error) {
+	texts, err := r.contributions(name)
+	if err != nil {
+		return "", err
+	}
+	text := strings.Join(texts, "")
+	if strings.HasSuffix(name, ".imports") {
+		if text, err = sortImports(text); err != nil {
+			return "", fmt.Errorf("the slot %q: %w", name, err)
+		}
+	}
+	return indentLines(text, indent), nil
+}
+
+// blocks writes the contributions to a slot with an empty line between them, and what follows only if there are any.
+func (r *renderer) blocks(name, indent, after string) (string, error) {
+	texts, err := r.contributions(name)
+	if err != nil || len(texts) == 0 {
+		return "", err
+	}
+	return indentLines(strings.Join(texts, "\n"), indent) + after, nil
+}
+
+// contributions are the texts that fill a slot, in order, each ending with one newline; empty ones are left out.
+func (r *renderer) contributions(name string) ([]string, error) {
 	if r.depth++; r.depth > deepest {
-		return "", fmt.Errorf("the slot %q fills itself", name)
+		return nil, fmt.Errorf("the slot %q fills itself", name)
 	}
 	defer func() { r.depth-- }()
-	var out strings.Builder
+	var texts []string
 	for _, fill := range r.plan.fills[name] {
 		text := r.texts[fill.file].text
 		if fill.template {
 			var err error
 			if text, err = r.execute(fill.file); err != nil {
-				return "", fmt.Errorf("layer %s: %w", fill.layer.ID, err)
+				return nil, fmt.Errorf("layer %s: %w", fill.layer.ID, err)
 			}
 		}
 		if strings.TrimSpace(text) != "" {
-			out.WriteString(strings.TrimLeft(strings.TrimRight(text, "\n"), "\n") + "\n")
+			texts = append(texts, strings.Trim(text, "\n")+"\n")
 		}
 	}
-	text := out.String()
-	if strings.HasSuffix(name, ".imports") {
-		sorted, err := sortImports(text)
-		if err != nil {
-			return "", fmt.Errorf("the slot %q: %w", name, err)
-		}
-		text = sorted
-	}
-	return indentLines(text, indent), nil
+	return texts, nil
 }
 
 func indentLines(text, indent string) string {

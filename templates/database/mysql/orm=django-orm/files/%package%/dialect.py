@@ -1,7 +1,5 @@
 """What the choice of MySQL (or MariaDB) means for Django."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 ENGINE = "django.db.backends.mysql"
@@ -11,22 +9,3 @@ OPTIONS: dict[str, Any] = {
     # A value that does not fit is an error on every server, whatever its own default
     "init_command": "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')",
 }
-
-LOCK_SECONDS = 60
-
-
-@contextmanager
-def migration_lock(execute: Callable[[str], object]) -> Iterator[None]:
-    """Let one process at a time migrate this database: a named lock of the server.
-
-    `execute` runs one statement on the migrating connection and returns the first column of the
-    first row. The server takes the lock back when the connection closes.
-    """
-    # Named locks count for the whole server and their names are short: the database's name, hashed
-    name = "SHA2(CONCAT('migrate ', DATABASE()), 224)"
-    if execute(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})") != 1:
-        raise TimeoutError("another migration is running")
-    # What waits for a table makes every query behind it wait as well: give up soon
-    execute("SET SESSION lock_wait_timeout = 5")
-    yield
-    execute(f"SELECT RELEASE_LOCK({name})")

@@ -1,8 +1,5 @@
 """What the choice of PostgreSQL means for SQLAlchemy."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, DateTime, Engine, make_url
@@ -25,9 +22,6 @@ ENGINE_OPTIONS: dict[str, Any] = {
     "pool_timeout": 5,
 }
 
-LOCK_SECONDS = 60
-LOCK_KEY = 0x6D696772  # "migr"; advisory locks count per database
-
 
 def engine_url(database_url: str) -> URL:
     """Return the URL with the driver that SQLAlchemy is to use."""
@@ -36,25 +30,3 @@ def engine_url(database_url: str) -> URL:
 
 def prepare(engine: Engine) -> None:
     """PostgreSQL keeps nothing that each connection would have to set."""
-
-
-@contextmanager
-def migration_lock(execute: Callable[[str], object]) -> Iterator[None]:
-    """Let one process at a time migrate this database: a session-level advisory lock.
-
-    `execute` runs one statement on the migrating connection and returns the first column of the
-    first row. The server takes the lock back when the connection closes, so a failed migration,
-    whose transaction answers nothing but errors, needs no unlocking.
-    """
-    deadline = time.monotonic() + LOCK_SECONDS
-    # Polled, not awaited: a blocked pg_advisory_lock() holds a snapshot, which a migration that
-    # creates an index concurrently would wait for.
-    while not execute(f"SELECT pg_try_advisory_lock({LOCK_KEY})"):
-        if time.monotonic() > deadline:
-            raise TimeoutError("another migration is running")
-        time.sleep(0.2)
-    # What waits for a table makes every query behind it wait as well: give up soon
-    execute("SET lock_timeout = '5s'")
-    execute("SET statement_timeout = 0")
-    yield
-    execute(f"SELECT pg_advisory_unlock({LOCK_KEY})")

@@ -36,11 +36,11 @@ class NoteOut(BaseModel):
     updated_at: datetime
 
 
-class NotesQuery(BaseModel):
+class Paging(BaseModel):
     limit: int = Field(default=50, ge=1, le=100)
     after: UUID | None = None
 
 
-class NotesOut(BaseModel):
+class NotePage(BaseModel):
     notes: list[NoteOut]
     next: UUID | None = Field(description="`after` of the next page")
