@@ -2,6 +2,7 @@ package generator
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -24,12 +25,22 @@ type Answers struct {
 
 // Given is a set of answers from one origin, by question or free answer.
 type Given struct {
-	Origin string // how errors name the origin of a key, "%s" standing for the key: "--%s", "answers.yaml: %s"
+	Origin string // a format for the key, by which errors name where it was given: "--%s", "answers.yaml: %s"
 	Values map[string][]string
 }
 
 // Free names the answers that are no choice, in the order in which they are asked.
 var Free = []string{"name", "package", "domain", "email", "image", "python"}
+
+// FreeHelp says what a free answer is, and what becomes of it when it is not given.
+var FreeHelp = map[string]string{
+	"name":    "the project's name (default: the folder's)",
+	"package": "the Python package (default: the name with underscores)",
+	"domain":  "the public host name; without it, plain HTTP for trusted networks",
+	"email":   "whom the certificate authority writes to",
+	"image":   "the container image, without a tag (default: the name)",
+	"python":  "the image's Python version",
+}
 
 //go:embed pynames/reserved.txt
 var reservedNames string
@@ -48,31 +59,50 @@ const (
 	longestDomain = 253 // RFC 1035, section 2.3.4
 )
 
-// ParseGiven reads a YAML mapping of answers: the text of an answers file, or of a preset's answers.
+// ParseGiven reads a YAML mapping of answers, such as `database: postgres`. origin says where it stands, for errors.
 func ParseGiven(origin string, data []byte) (Given, error) {
-	var raw map[string]any
-	if err := yaml.Unmarshal(data, &raw); err != nil {
-		return Given{}, fmt.Errorf("not a YAML mapping of answers: %w", err)
+	var nodes map[string]yaml.Node
+	if err := yaml.Unmarshal(data, &nodes); err != nil {
+		return Given{}, errors.New(YAMLProblem(err))
 	}
-	given := Given{Origin: origin, Values: map[string][]string{}}
-	for key, value := range raw {
-		switch value := value.(type) {
-		case []any:
-			for _, item := range value {
-				given.Values[key] = append(given.Values[key], fmt.Sprint(item))
-			}
-		case map[string]any, nil:
-			return Given{}, fmt.Errorf("%s: neither a word nor a list of words", key)
-		default:
-			given.Values[key] = strings.Split(fmt.Sprint(value), ",")
+	return GivenBy(origin, nodes)
+}
+
+// GivenBy takes answers as they are written in YAML: 3.10 is no number, and no is no boolean.
+func GivenBy(origin string, nodes map[string]yaml.Node) (Given, error) {
+	given := Given{Origin: strings.ReplaceAll(origin, "%", "%%") + ": %s", Values: map[string][]string{}}
+	for _, key := range slices.Sorted(maps.Keys(nodes)) {
+		node := nodes[key]
+		values, ok := words(&node)
+		if !ok {
+			return Given{}, fmt.Errorf("line %d: %s: neither a word nor a list of words", node.Line, key)
 		}
+		given.Values[key] = values
 	}
 	return given, nil
 }
 
+// words returns the words of a scalar, separated by commas, or of a list of scalars.
+func words(node *yaml.Node) (values []string, ok bool) {
+	items := []*yaml.Node{node}
+	if node.Kind == yaml.SequenceNode {
+		items = node.Content
+	}
+	for _, item := range items {
+		if item.Kind != yaml.ScalarNode || item.Tag == "!!null" {
+			return nil, false
+		}
+		if node == item {
+			return strings.Split(item.Value, ","), true
+		}
+		values = append(values, item.Value)
+	}
+	return values, true
+}
+
 // Resolve takes the defaults and lays the given answers over them, the last one on top. directory is the target folder's own
-// name, from which the project's name follows unless it is given. taken says whether a Python package of that name
-// is a dependency of some repository, and may be nil. A value that nothing knows is a UsageError that names its origin.
+// name, from which the project's name follows unless it is given. taken says whether a dependency of some repository has a
+// Python package of that name, and may be nil. A value that nothing knows is a UsageError that names its origin.
 func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Given) (*Answers, error) {
 	base, err := c.Base()
 	if err != nil {
@@ -94,14 +124,8 @@ func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Gi
 			}
 		}
 	}
-	flag := func(key string) string {
-		if origin, found := origins[key]; found {
-			return origin
-		}
-		return "--" + key
-	}
 	answers.derive(directory)
-	return answers, answers.validate(flag, base.Python.Images, taken)
+	return answers, answers.validate(origins, base.Python.Images, taken)
 }
 
 // take stores one answer.
@@ -128,8 +152,12 @@ func (c *Catalog) take(answers *Answers, key string, values []string, origin str
 			chosen = append(chosen, value)
 		}
 	}
-	if len(chosen) != 1 && !question.Several {
-		return &UsageError{Flag: origin, Problem: "takes one choice", Hint: Hint("", question.Choices)}
+	if len(chosen) == 0 || len(chosen) > 1 && !question.Several {
+		problem := "takes one choice"
+		if question.Several {
+			problem = "takes at least one choice"
+		}
+		return &UsageError{Flag: origin, Problem: problem, Hint: Hint("", question.Choices)}
 	}
 	slices.Sort(chosen)
 	answers.Choices[key] = chosen
@@ -139,10 +167,18 @@ func (c *Catalog) take(answers *Answers, key string, values []string, origin str
 // Hint offers the candidate nearest to a word, if one is near, and lists all.
 func Hint(word string, candidates []string) string {
 	all := "valid: " + strings.Join(candidates, ", ")
-	if near := nearest(word, candidates); near != "" {
+	if near := Nearest(word, candidates); near != "" {
 		return fmt.Sprintf("did you mean %q? %s", near, all)
 	}
 	return all
+}
+
+// Value returns the choices of a question, or a free answer as the only element.
+func (a *Answers) Value(key string) []string {
+	if free := a.free(key); free != nil {
+		return []string{*free}
+	}
+	return a.Choices[key]
 }
 
 func (a *Answers) free(key string) *string {
@@ -176,13 +212,21 @@ func (a *Answers) derive(directory string) {
 	}
 }
 
-func (a *Answers) validate(flag func(string) string, images []string, taken func(string) bool) error {
+// validate refuses free answers that would break what is made of them. origins are where they were given.
+func (a *Answers) validate(origins map[string]string, images []string, taken func(string) bool) error {
 	fail := func(key, problem, hint string) error {
-		return &UsageError{Flag: flag(key), Problem: problem, Hint: hint}
+		origin, given := origins[key]
+		if !given {
+			origin = "--" + key
+		}
+		return &UsageError{Flag: origin, Problem: problem, Hint: hint}
 	}
-	const nameHint = "lower-case letters and digits, words joined by hyphens, at most 40 characters: my-shop"
 	if !namePattern.MatchString(a.Name) || len(a.Name) > longestName {
-		return fail("name", fmt.Sprintf("%q is not a project name", a.Name), nameHint)
+		const hint = "lower-case letters and digits, a letter first, words joined by hyphens, at most 40 characters: my-shop"
+		if origins["name"] == "" {
+			return fail("name", fmt.Sprintf("%q, from the folder's name, is not a project name", a.Name), "give one with --name: "+hint)
+		}
+		return fail("name", fmt.Sprintf("%q is not a project name", a.Name), hint)
 	}
 	if !packagePattern.MatchString(a.Package) || len(a.Package) > longestName {
 		return fail("package", fmt.Sprintf("%q is not a package name", a.Package),
@@ -192,7 +236,7 @@ func (a *Answers) validate(flag func(string) string, images []string, taken func
 	if slices.Contains(strings.Fields(reservedNames), a.Package) {
 		return fail("package", fmt.Sprintf("%q is a keyword or a standard module of Python", a.Package), otherName)
 	}
-	if taken != nil && taken(strings.ReplaceAll(a.Package, "_", "-")) {
+	if taken != nil && taken(a.Package) {
 		return fail("package", fmt.Sprintf("%q is a package that services depend on", a.Package), otherName)
 	}
 	if a.Domain != "" && (!domainPattern.MatchString(a.Domain) || len(a.Domain) > longestDomain) {
@@ -212,6 +256,9 @@ func (a *Answers) validate(flag func(string) string, images []string, taken func
 
 // Command returns the arguments of kitout that give these answers, for the folder at directory.
 func (c *Catalog) Command(a *Answers, directory string) []string {
+	if strings.HasPrefix(directory, "-") {
+		directory = "./" + directory // it would be a flag
+	}
 	arguments := []string{"new", directory}
 	for _, key := range Free {
 		if value := *a.free(key); value != "" {

@@ -32,7 +32,7 @@ func TestResolveDerives(t *testing.T) {
 	}
 	for _, directory := range []string{"", "1", "/", "...", "2shop", "é", strings.Repeat("a", 41)} {
 		_, err := shop().catalog(t).Resolve(directory, nil)
-		if usage, is := errors.AsType[*UsageError](err); !is || usage.Flag != "--name" {
+		if usage, is := errors.AsType[*UsageError](err); !is || usage.Flag != "--name" || !strings.Contains(usage.Hint, "give one with --name") {
 			t.Errorf("%q: %v", directory, err)
 		}
 	}
@@ -51,7 +51,7 @@ func TestValidAnswers(t *testing.T) {
 }
 
 func TestBadAnswers(t *testing.T) {
-	taken := func(distribution string) bool { return distribution == "flask" || distribution == "flask-cors" }
+	taken := func(module string) bool { return module == "flask" || module == "flask_cors" }
 	long := strings.Repeat("a", 41)
 	host := strings.Repeat("a", 63) + "."
 	for key, values := range map[string][]string{
@@ -85,6 +85,9 @@ func TestUsageMessages(t *testing.T) {
 	wantUsage(t, resolve("--set %s", "color=red"), "--set color", "there is no such question", `did you mean "colour"? valid: name, `)
 	wantUsage(t, resolve("--%s", "colour=red,blue"), "--colour", "takes one choice", "valid: red, blue")
 	wantUsage(t, resolve("--%s", "colour="), "--colour", `unknown choice ""`, "valid: red, blue")
+	wantUsage(t, resolve("--%s", "name=2shop"), "--name", `"2shop" is not a project name`, "lower-case letters")
+	_, err := shop().catalog(t).Resolve("dir", nil, Given{Origin: "a.yaml: %s", Values: map[string][]string{"extras": nil}})
+	wantUsage(t, err, "a.yaml: extras", "takes at least one choice", "valid: bell, horn")
 	wantUsage(t, resolve("--%s", "extras=bell,hron"), "--extras", `unknown choice "hron"`, `did you mean "horn"?`)
 	wantUsage(t, resolve("--%s", "python=3.15"), "--python", `unknown version "3.15"`, "valid: 3.14, 3.13")
 	wantUsage(t, resolve("a.yaml: %s", "package=for"), "a.yaml: package", `"for" is a keyword or a standard module of Python`, "--package")
@@ -96,34 +99,42 @@ func TestUsageMessages(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	words := []string{"django", "fastapi", "flask", "postgres"}
+	words := []string{"django", "fastapi", "flask", "postgres", "name", "framework"}
 	for word, want := range map[string]string{
-		"djano": "django", "jdango": "django", "fask": "flask", "postgresql": "postgres", "post": "postgres", "fastpai": "fastapi",
+		"djano": "django", "jdango": "django", "fask": "flask", "postgresql": "postgres", "post": "postgres", "fastpai": "fastapi", "frame": "framework",
 		"": "", "x": "", "rails": "",
 	} {
-		if got := nearest(word, words); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
+		if got := Nearest(word, words); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }
 
 func TestParseGiven(t *testing.T) {
-	got, err := ParseGiven("%s", []byte("colour: blue\nextras: [bell, horn]\npython: 3.13\nshape: a,b\n"))
+	got, err := ParseGiven("100%.yaml", []byte("colour: blue\nextras: [bell, horn]\npython: 3.10\nshape: a,b\ndomain: ''\nname: no\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, got.Values, map[string][]string{"colour": {"blue"}, "extras": {"bell", "horn"}, "python": {"3.13"}, "shape": {"a", "b"}})
+	wantSame(t, got.Values, map[string][]string{
+		"colour": {"blue"}, "extras": {"bell", "horn"}, "python": {"3.10"}, "shape": {"a", "b"}, "domain": {""}, "name": {"no"},
+	})
+	_, err = shop().catalog(t).Resolve("dir", nil, got)
+	wantUsage(t, err, "100%.yaml: shape", `unknown choice "a"`, "valid: square, none")
 	for text, want := range map[string]string{
-		"- a\n":          "not a YAML mapping of answers",
-		"a: [\n":         "not a YAML mapping of answers",
-		"colour:\n":      "colour: neither a word nor a list of words",
-		"colour: {a: b}": "colour: neither",
-		"a: b\na: c\n":   "already defined",
-		"plain words\n":  "not a YAML mapping",
-		"\x00":           "not a YAML mapping",
+		"- a\n":            "line 1: not of the form key: value",
+		"a: [\n":           "line 1: did not find",
+		"a: b\ncolour:\n":  "line 2: colour: neither a word nor a list of words",
+		"colour: {a: b}":   "line 1: colour: neither",
+		"colour: [[a]]":    "line 1: colour: neither",
+		"a: b\na: c\n":     `line 2: mapping key "a" already defined at line 1`,
+		"a plain sentence": "line 1: not of the form key: value",
+		"\x00":             "control characters are not allowed",
 	} {
-		_, err := ParseGiven("%s", []byte(text))
+		_, err := ParseGiven("a.yaml", []byte(text))
 		wantError(t, err, want)
+		if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "yaml: ") || strings.Contains(err.Error(), "interface") {
+			t.Errorf("%q: %q", text, err)
+		}
 	}
 }
 
@@ -136,4 +147,5 @@ func TestCommandGivesTheSameAnswers(t *testing.T) {
 	wantSame(t, strings.Join(catalog.Command(answers, "dir"), " "),
 		"new dir --name dir --package dir --domain a.example.com --image dir --python 3.14"+
 			" --colour blue --shape square --extras bell,horn --yes")
+	wantSame(t, catalog.Command(answers, "-dir")[1], "./-dir") // not a flag
 }

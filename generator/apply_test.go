@@ -88,6 +88,32 @@ func TestCompareAndDecide(t *testing.T) {
 	}
 }
 
+func TestSecretsStayOutOfGit(t *testing.T) {
+	files := []File{{Path: ".env", Mode: 0o600, Policy: Secret}, {Path: ".gitignore", Content: []byte(".env\n"), Mode: 0o644}}
+	for gitignore, want := range map[string]Status{
+		"*.pyc\n": Skip, "": Skip, "a/.env\n": Skip, ".env\n!.env\n": Skip, "#.env\n": Skip,
+		".env\r\n": Create, "/.env": Create, "*.pyc\n.env*\n": Create, "**/.env\n": Create, "!.env\n.*\n": Create,
+	} {
+		dir, folder := disk(t, tree{".gitignore": gitignore})
+		changes, err := compareAll(folder.Fs, files)
+		must(t, err)
+		must(t, Decide("shop", changes, KeepExisting))
+		if changes[0].Status != want {
+			t.Errorf("%q: %s", gitignore, changes[0].Status)
+		}
+		must(t, Apply(folder.Fs, changes))
+		if _, written := snapshot(t, dir)[".env"]; written != (want == Create) {
+			t.Errorf("%q: written %v", gitignore, written)
+		}
+		changes, err = compareAll(folder.Fs, files)
+		must(t, err)
+		must(t, Decide("shop", changes, ReplaceWithNew))
+		if changes[0].Status == Skip {
+			t.Errorf("%q is replaced, and .env still skipped", gitignore)
+		}
+	}
+}
+
 func compareAll(target afero.Fs, files []File) ([]Change, error) {
 	var changes []Change
 	for _, file := range files {

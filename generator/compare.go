@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/spf13/afero"
 )
@@ -20,6 +21,7 @@ const (
 	Conflict  Status = "conflict" // the file exists with other content, and nothing has been decided
 	Keep      Status = "keep"     // it stays as it is
 	Replace   Status = "replace"
+	Skip      Status = "skip" // a secret that git would take in
 )
 
 // Change is one file of the plan held against the disk.
@@ -66,11 +68,11 @@ func compare(target afero.Fs, file File) (Change, error) {
 	case err != nil:
 		return change, fmt.Errorf("%s: %w", file.Path, cause(err))
 	case !info.Mode().IsRegular():
-		return change, fmt.Errorf("%s: is no regular file; move it away first", file.Path)
+		return change, &ConflictError{Folder: target.Name(), Paths: []string{file.Path}, Problem: "is no regular file"}
 	}
 	change.OldMode = info.Mode().Perm()
 	if change.Old, err = afero.ReadFile(target, file.Path); err != nil {
-		return change, err
+		return change, fmt.Errorf("%s: %w", file.Path, cause(err))
 	}
 	switch {
 	case file.Policy == Secret:
@@ -105,7 +107,7 @@ func parentsAreFolders(target afero.Fs, name string) error {
 		case err != nil:
 			return fmt.Errorf("%s: %w", name[:i], cause(err))
 		case !info.IsDir():
-			return fmt.Errorf("%s: is no folder; move it away first", name[:i])
+			return &ConflictError{Folder: target.Name(), Paths: []string{name[:i]}, Problem: "is no folder"}
 		}
 	}
 	return nil
@@ -124,7 +126,8 @@ const (
 // Resolutions are the values of --on-conflict.
 var Resolutions = []string{string(KeepExisting), string(ReplaceWithNew), string(Fail)}
 
-// Decide settles the conflicts among changes. With Fail, any conflict is a ConflictError that lists them.
+// Decide settles the conflicts among changes. With Fail, any conflict is a ConflictError that lists them. New secrets are
+// skipped where a .gitignore stays that does not ignore them.
 func Decide(folder string, changes []Change, resolution Resolution) error {
 	var conflicts []string
 	for i := range changes {
@@ -145,5 +148,31 @@ func Decide(folder string, changes []Change, resolution Resolution) error {
 	if len(conflicts) > 0 {
 		return &ConflictError{Folder: folder, Paths: conflicts}
 	}
+	for _, change := range changes {
+		if change.Path == ".gitignore" && change.Status == Keep {
+			skipSecrets(changes, string(change.Old))
+		}
+	}
 	return nil
+}
+
+func skipSecrets(changes []Change, gitignore string) {
+	for i := range changes {
+		if change := &changes[i]; change.Policy == Secret && change.Status == Create && !ignores(gitignore, change.Path) {
+			change.Status = Skip
+		}
+	}
+}
+
+// ignores says whether a .gitignore ignores a file beside it. It understands single patterns, not those of folders.
+func ignores(gitignore, name string) bool {
+	result := false
+	for line := range strings.Lines(gitignore) {
+		pattern, negated := strings.CutPrefix(strings.TrimSpace(line), "!")
+		pattern = strings.TrimPrefix(strings.TrimPrefix(pattern, "**/"), "/")
+		if matched, _ := path.Match(pattern, name); matched {
+			result = !negated
+		}
+	}
+	return result
 }

@@ -1,28 +1,39 @@
 package generator
 
-import "strings"
+import (
+	"errors"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
 
 // UsageError is a value that the user must change: an unknown choice, a bad name. Nothing has been written.
 type UsageError struct {
 	Flag    string // the flag or file that holds the value, such as "--database"
 	Problem string
 	Hint    string // the way out; may be empty
+
+	// Combination says that the value is good, but does not go with another answer.
+	Combination bool
 }
 
 // Error writes `flag: problem`.
 func (e *UsageError) Error() string { return e.Flag + ": " + e.Problem }
 
-// ConflictError lists existing files that stand in the way; without any, the folder itself is one. Nothing has been written.
+// ConflictError is about existing files that stand in the way. Nothing has been written.
 type ConflictError struct {
-	Folder string
-	Paths  []string
+	Folder  string   // as the user named it
+	Paths   []string // the files in it; none: the folder itself is the matter
+	Problem string   // what is wrong with the only path, if it is more than that it exists
 }
 
 // Error names the folder and at most five of the paths.
 func (e *ConflictError) Error() string {
 	const most = 5
-	if len(e.Paths) == 0 {
-		return e.Folder + ": is a file, not a folder"
+	if e.Problem != "" {
+		return path.Join(append([]string{filepath.ToSlash(e.Folder)}, e.Paths...)...) + ": " + e.Problem
 	}
 	paths, rest := e.Paths, ""
 	if len(paths) > most {
@@ -31,15 +42,29 @@ func (e *ConflictError) Error() string {
 	return e.Folder + ": these files exist already: " + strings.Join(paths, ", ") + rest
 }
 
-// nearest returns the candidate that the fewest edits turn word into, or "" when none is close.
-func nearest(word string, candidates []string) string {
+// YAMLProblem says what is wrong with a user's YAML on one line, without the words of the library and of Go.
+func YAMLProblem(err error) string {
+	mistakes, is := errors.AsType[*yaml.TypeError](err)
+	if !is {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	line, problem, _ := strings.Cut(mistakes.Errors[0], ": ")
+	problem, _, _ = strings.Cut(problem, " in type ")
+	if strings.HasPrefix(problem, "cannot unmarshal") {
+		problem = "not of the form key: value"
+	}
+	return line + ": " + problem
+}
+
+// Nearest returns the candidate that word begins, or that the fewest edits turn it into, or "" when none is close.
+func Nearest(word string, candidates []string) string {
 	best, distance := "", len(word)/2+1
 	for _, candidate := range candidates {
+		if word != "" && strings.HasPrefix(candidate, word) {
+			return candidate
+		}
 		if d := edits(word, candidate); d < distance {
 			best, distance = candidate, d
-		}
-		if strings.HasPrefix(candidate, word) && word != "" && best == "" {
-			best = candidate
 		}
 	}
 	return best

@@ -33,13 +33,13 @@ func OpenFolder(name string) (*Folder, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Lstat(name); err == nil {
-			return nil, fmt.Errorf("%s: is a link to nothing", name)
+			return nil, &ConflictError{Folder: name, Problem: "is a link to nothing"}
 		}
 		return folder, nil
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
 	case !info.IsDir():
-		return nil, &ConflictError{Folder: name}
+		return nil, &ConflictError{Folder: name, Problem: "is a file, not a folder"}
 	}
 	if folder.root, err = os.OpenRoot(name); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
@@ -76,7 +76,7 @@ func (f *Folder) Close() error {
 
 // Write applies the changes. A folder that does not exist is made beside its place and renamed once, when it is whole: first
 // is called with the path that it has until then, for what belongs to it but is no file of the plan.
-// An error of it takes the new folder back.
+// An error of it takes the new folder back, and the ones above it that were made for it.
 func (f *Folder) Write(changes []Change, first func(folder string) error) error {
 	if f.Exists {
 		if err := Apply(f.Fs, changes); err != nil {
@@ -85,15 +85,37 @@ func (f *Folder) Write(changes []Change, first func(folder string) error) error 
 		return first(f.name)
 	}
 	parent := filepath.Dir(f.name)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
+	made := missing(parent)
+	if err := f.stage(parent, changes, first); err != nil {
+		for _, folder := range made {
+			_ = os.Remove(folder) // somebody else may have put something there
+		}
 		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	return nil
+}
+
+// missing returns the folder at name and those above it that do not exist, the innermost first.
+func missing(name string) (folders []string) {
+	for {
+		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+			return folders
+		}
+		folders = append(folders, name)
+		name = filepath.Dir(name)
+	}
+}
+
+func (f *Folder) stage(parent string, changes []Change, first func(string) error) error {
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
 	}
 	stage, err := os.MkdirTemp(parent, "."+filepath.Base(f.name)+".kitout-*")
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.name, cause(err))
+		return cause(err)
 	}
 	if err := f.fill(stage, changes, first); err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", f.name, err), os.RemoveAll(stage))
+		return errors.Join(err, os.RemoveAll(stage))
 	}
 	return nil
 }
@@ -125,7 +147,8 @@ type rootFs struct{ root *os.Root }
 
 var _ afero.Fs = rootFs{}
 
-func (r rootFs) Name() string { return "os.Root" }
+// Name is the folder's, as the user wrote it.
+func (r rootFs) Name() string { return r.root.Name() }
 
 func (r rootFs) Create(name string) (afero.File, error) { return file(r.root.Create(name)) }
 

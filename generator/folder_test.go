@@ -83,7 +83,7 @@ func TestLinksOutsideAreRefused(t *testing.T) {
 					dir := t.TempDir()
 					must(t, os.Symlink(target, filepath.Join(dir, link)))
 					before := snapshot(t, outside)
-					wantError(t, writeTo(t, dir, resolution), link)
+					wantConflict(t, writeTo(t, dir, resolution), dir+"/"+link+": is no ")
 					wantSame(t, snapshot(t, outside), before)
 					wantSame(t, len(snapshot(t, dir)), 2) // the folder and its link
 				}
@@ -95,7 +95,7 @@ func TestLinksOutsideAreRefused(t *testing.T) {
 func TestLinkToNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
 	must(t, os.Symlink("nothing", dir))
-	wantError(t, writeTo(t, dir, Fail), dir+": is a link to nothing")
+	wantConflict(t, writeTo(t, dir, Fail), dir+": is a link to nothing")
 }
 
 func TestFilesInTheWay(t *testing.T) {
@@ -104,19 +104,17 @@ func TestFilesInTheWay(t *testing.T) {
 	must(t, os.WriteFile(file, nil, 0o644))
 	before := snapshot(t, parent)
 
-	if _, is := errors.AsType[*ConflictError](writeTo(t, file, ReplaceWithNew)); !is {
-		t.Error("a file where the folder should be is a conflict")
-	}
+	wantConflict(t, writeTo(t, file, ReplaceWithNew), file+": is a file, not a folder")
 	wantError(t, writeTo(t, filepath.Join(file, "shop"), Fail), filepath.Join(file, "shop")+": ", "not a directory")
 	wantError(t, writeTo(t, filepath.Join(file, "a", "shop"), Fail), "not a directory")
 	wantSame(t, snapshot(t, parent), before)
 
 	dir, _ := disk(t, tree{"my_shop": "a file\n"})
 	before = snapshot(t, dir)
-	wantError(t, writeTo(t, dir, ReplaceWithNew), "my_shop: is no folder; move it away first")
+	wantConflict(t, writeTo(t, dir, ReplaceWithNew), dir+"/my_shop: is no folder")
 	wantSame(t, snapshot(t, dir), before)
 	dir, _ = disk(t, tree{"run.sh/file": "a folder\n"})
-	wantError(t, writeTo(t, dir, ReplaceWithNew), "run.sh: is no regular file; move it away first")
+	wantConflict(t, writeTo(t, dir, ReplaceWithNew), dir+"/run.sh: is no regular file")
 }
 
 func TestFolderThatFillsUpMeanwhile(t *testing.T) {
@@ -132,4 +130,25 @@ func TestFolderThatFillsUpMeanwhile(t *testing.T) {
 	})
 	wantError(t, err, dir+": cannot move the new folder to its place: ")
 	wantSame(t, len(snapshot(t, parent)), 3)
+}
+
+func TestFoldersAboveAreTakenBack(t *testing.T) {
+	parent := t.TempDir()
+	folder, err := OpenFolder(filepath.Join(parent, "a", "b", "shop"))
+	must(t, err)
+	changes, err := changesFor(t, folder, Fail)
+	must(t, err)
+	stop := errors.New("stop")
+	if err := folder.Write(changes, func(string) error { return stop }); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+	wantSame(t, len(snapshot(t, parent)), 1)
+}
+
+func wantConflict(tb testing.TB, err error, message string) {
+	tb.Helper()
+	wantError(tb, err, message)
+	if _, is := errors.AsType[*ConflictError](err); !is {
+		tb.Errorf("%v is no conflict", err)
+	}
 }

@@ -16,9 +16,9 @@ const module = "github.com/kitout/kitout/"
 
 // TestImports holds the packages' boundaries; .golangci.yml says the same to those who have the linter.
 func TestImports(t *testing.T) {
-	engine := []string{"github.com/spf13/cobra", "github.com/charmbracelet", "os/exec", module + "generator/lock", module + "cmd", module + "templates", module + "presets"}
+	engine := []string{"github.com/spf13/cobra", "charm.land", "github.com/charmbracelet", "os/exec", module + "generator/lock", module + "cmd", module + "templates", module + "presets"}
 	denied := map[string][]string{ // by folder; the longest that fits counts
-		".":                   {"github.com/charmbracelet"},
+		".":                   {"charm.land", "github.com/charmbracelet"},
 		"cmd/internal/prompt": {module + "templates", module + "presets"},
 		"generator":           engine,
 	}

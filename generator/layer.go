@@ -33,6 +33,7 @@ type Layer struct {
 	Services  []Service           `yaml:"services"`
 	Tasks     []Task              `yaml:"tasks"`
 	Locks     []Lock              `yaml:"locks"`
+	Folders   []string            `yaml:"folders"` // made later, by the repository's own commands
 	Files     map[string]FileRule `yaml:"files"`
 	Next      []Step              `yaml:"next"`
 	Python    *Python             `yaml:"python"`

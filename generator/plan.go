@@ -174,34 +174,68 @@ func (p *Plan) holdAll(conditions []Condition) (bool, error) {
 func (p *Plan) checkConditions() error {
 	for _, layer := range p.Layers {
 		for _, condition := range layer.Requires {
-			held, err := p.holds(condition)
-			if err != nil {
-				return fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
-			}
-			if !held {
-				return layer.refuse("needs "+condition.String(), condition)
+			if err := p.checkCondition(layer, condition, true); err != nil {
+				return err
 			}
 		}
 		for _, condition := range layer.Conflicts {
-			held, err := p.holds(condition)
-			if err != nil {
-				return fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
-			}
-			if held {
-				return layer.refuse("does not go with "+condition.String(), condition)
+			if err := p.checkCondition(layer, condition, false); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-func (l *Layer) refuse(problem string, condition Condition) error {
-	question, choice := path.Split(l.ID)
-	return &UsageError{
-		Flag:    "--" + strings.TrimSuffix(question, "/") + " " + choice,
-		Problem: problem + ": " + l.Reason,
-		Hint:    "change it, or --" + condition.Left,
+// checkCondition refuses the layer unless the condition holds, or does not, as wanted.
+func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) error {
+	held, err := p.holds(condition)
+	if err != nil {
+		return fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
 	}
+	if held == wanted {
+		return nil
+	}
+	question, choices, err := p.catalog.meeting(condition, wanted)
+	if err != nil {
+		return err
+	}
+	problem, hint := "does not go with ", "choose another"
+	if wanted {
+		problem = "needs "
+	}
+	if len(choices) > 0 {
+		hint += fmt.Sprintf(", or --%s %s", question, strings.Join(choices, " or "))
+	}
+	own, choice := path.Split(layer.ID)
+	return &UsageError{
+		Flag: "--" + strings.TrimSuffix(own, "/") + " " + choice, Problem: problem + condition.String() + ": " + layer.Reason,
+		Hint: hint, Combination: true,
+	}
+}
+
+// meeting returns the question that a condition is about, and those of its choices that meet it, or do not.
+func (c *Catalog) meeting(condition Condition, wanted bool) (string, []string, error) {
+	question := c.Question(condition.Left)
+	_, owner := c.axis(condition.Left)
+	if question == nil {
+		question = owner
+	}
+	var choices []string
+	for _, choice := range question.Choices {
+		value := choice
+		if question == owner {
+			layer, err := c.Layer(question.Name, choice)
+			if err != nil {
+				return "", nil, err
+			}
+			value = layer.Axes[condition.Left]
+		}
+		if slices.Contains(condition.Values, value) == wanted {
+			choices = append(choices, choice)
+		}
+	}
+	return question.Name, choices, nil
 }
 
 // collectFiles finds who owns each path and who fills each slot.
@@ -222,6 +256,9 @@ func (p *Plan) collectFiles() error {
 		}
 	}
 	for _, layer := range p.Layers {
+		if slices.Contains(layer.Folders, p.Answers.Package) {
+			return p.packageTaken()
+		}
 		folders, err := p.folders(layer)
 		if err != nil {
 			return err
@@ -255,7 +292,7 @@ func (p *Plan) folders(layer *Layer) ([]string, error) {
 			continue
 		}
 		known, _ := p.catalog.axis(axis)
-		for _, value := range strings.Split(values, "|") {
+		for _, value := range strings.Split(values, ",") {
 			if !slices.Contains(known, value) {
 				return nil, fmt.Errorf("%s/%s: %q is no value of an axis", layer.ID, entry.Name(), value)
 			}
@@ -271,6 +308,13 @@ func (p *Plan) folders(layer *Layer) ([]string, error) {
 		}
 	}
 	return folders, nil
+}
+
+// packageTaken is the error when the package would share its folder with something else.
+func (p *Plan) packageTaken() error {
+	return &UsageError{
+		Flag: "--package", Problem: fmt.Sprintf("%q is a folder of the repository", p.Answers.Package), Hint: "choose another with --package",
+	}
 }
 
 func (p *Plan) collectFolder(layer *Layer, folder string, own func(*Layer, string) error) error {
@@ -290,10 +334,9 @@ func (p *Plan) collectFolder(layer *Layer, folder string, own func(*Layer, strin
 				return nil
 			}
 			target := strings.ReplaceAll(name, "%package%", p.Answers.Package)
-			if first, _, _ := strings.Cut(name, "/"); first == p.Answers.Package {
-				return &UsageError{
-					Flag: "--package", Problem: fmt.Sprintf("%q is a folder of every repository", first), Hint: "choose another name",
-				}
+			// without regard to case, for file systems that have none
+			if first, _, _ := strings.Cut(name, "/"); strings.EqualFold(first, p.Answers.Package) {
+				return p.packageTaken()
 			}
 			p.sources = append(p.sources, source{layer, file, target, template})
 			return own(layer, target)

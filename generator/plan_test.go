@@ -14,19 +14,19 @@ func TestConditions(t *testing.T) {
 	}{
 		"requires a choice": {
 			shop().adding(blue, "requires: [shape=none]\nreason: because\n"),
-			"--colour blue", "needs shape=none: because", "change it, or --shape",
+			"--colour blue", "needs shape=none: because", "choose another, or --shape none",
 		},
 		"requires one of several": {
 			shop().adding(blue, "requires: ['shape=none|round', 'tone=cold']\nreason: because\n"),
-			"--colour blue", "needs shape=none|round: because", "--shape",
+			"--colour blue", "needs shape=none|round: because", "choose another, or --shape none",
 		},
 		"conflicts with a choice": {
 			shop().adding(blue, "conflicts: ['extras=horn|bell']\nreason: because\n"),
-			"--colour blue", "does not go with extras=horn|bell: because", "--extras",
+			"--colour blue", "does not go with extras=horn|bell: because", "choose another",
 		},
 		"conflicts with an axis": {
 			shop().adding(blue, "conflicts: [tone=cold]\nreason: because\n"),
-			"--colour blue", "does not go with tone=cold: because", "",
+			"--colour blue", "does not go with tone=cold: because", "choose another, or --colour red",
 		},
 		"unknown left side": {
 			shop().adding(blue, "requires: [shade=dark]\n"),
@@ -194,7 +194,7 @@ func TestTwoOwners(t *testing.T) {
 		"in one layer":         {shop().with("base/files/README.md", ""), "README.md: owned by both base and base"},
 		"of a package's path":  {shop().with("extras/bell/files/%package%/x.py.tmpl", ""), "my_shop/x.py: owned by both base and extras/bell"},
 		"a lock":               {shop().adding("extras/bell/layer.yaml", "locks: [{path: run.sh, writer: w}]\n"), "run.sh: owned by both"},
-		"the file and variant": {shop().with("extras/bell/tone=warm|cold/files/run.sh", ""), "run.sh: owned by both base and extras/bell"},
+		"the file and variant": {shop().with("extras/bell/tone=warm,cold/files/run.sh", ""), "run.sh: owned by both base and extras/bell"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := test.tree.plan(t)
@@ -204,8 +204,13 @@ func TestTwoOwners(t *testing.T) {
 }
 
 func TestPackageIsAFolder(t *testing.T) {
-	_, err := shop().with("base/files/docs/a.md", "").plan(t, "package=docs")
-	wantUsage(t, err, "--package", `"docs" is a folder of every repository`, "choose another name")
+	tree := shop().with("base/files/docs/a.md", "").with("base/files/Buildfile", "").adding("base/layer.yaml", "folders: [media]\n")
+	for _, name := range []string{"docs", "buildfile", "media"} {
+		_, err := tree.plan(t, "package="+name)
+		wantUsage(t, err, "--package", `"`+name+`" is a folder of the repository`, "choose another with --package")
+	}
+	_, err := tree.plan(t)
+	wantError(t, err)
 }
 
 func TestNext(t *testing.T) {

@@ -35,6 +35,24 @@ func TestEmptySlotVanishes(t *testing.T) {
 	wantSame(t, string(files["README.md"].Content), "# my-shop\n\n\nend\n")
 }
 
+func TestBlocks(t *testing.T) {
+	const frame = "before\n\n  <% blocks \"base.text\" %>\n\nafter\n"
+	one := func() tree {
+		return shop().with("base/files/text.tmpl", frame).with("base/slots/base.text", "\none\n\n")
+	}
+	for want, layers := range map[string]tree{
+		"before\n\nafter\n":                          one().with("base/slots/base.text", nil),
+		"before\n\n  one\n\nafter\n":                 one(),
+		"before\n\n  one\n\n  two\n\n  2\n\nafter\n": one().with("colour/red/slots/base.text", "two\n\n2\n"),
+	} {
+		files, err := layers.render(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantSame(t, string(files["text"].Content), want)
+	}
+}
+
 func TestSlotsDroppedForNone(t *testing.T) {
 	files, err := shop().render(t, "shape=none", "extras=horn")
 	if err != nil {
@@ -48,7 +66,7 @@ func TestSlotsDroppedForNone(t *testing.T) {
 func TestSlotOrder(t *testing.T) {
 	tree := shop().with("base/slots/shape.edges", "base\n").with("parts/rim/slots/shape.edges", "rim\n").
 		with("parts/rim/layer.yaml", "title: Rim\n").with("colour/red/slots/shape.edges.tmpl", "<% .axes.tone %>\n").
-		with("extras/bell/tone=warm|cold/slots/shape.edges", "more\n").with("extras/bell/layer.yaml", "title: Bell\nincludes: [rim]\n")
+		with("extras/bell/tone=warm,cold/slots/shape.edges", "more\n").with("extras/bell/layer.yaml", "title: Bell\nincludes: [rim]\n")
 	files, err := tree.render(t, "extras=horn,bell")
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +202,7 @@ func TestLocks(t *testing.T) {
 			got[file.Path] = string(file.Content)
 		}
 	}
-	wantSame(t, got, map[string]string{"a.lock": "a.lock: pen[ink] ring\n", "b.lock": "b.lock: pen[ink] test ring ring\n"})
+	wantSame(t, got, map[string]string{"a.lock": "a.lock: pen[ink] ring\n", "b.lock": "b.lock: pen[ink] ring ring test\n"})
 }
 
 func TestFunctions(t *testing.T) {

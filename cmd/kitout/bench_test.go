@@ -44,20 +44,20 @@ func BenchmarkNew(b *testing.B) {
 		b.Run("preset="+preset, func(b *testing.B) {
 			dir := b.TempDir()
 			original := filepath.Join(dir, "original")
-			args := []string{"--no-git", "--yes"}
+			args := []string{"new", "--no-git", "--yes"}
 			if preset != "" {
 				args = append(args, "--preset", preset)
 			}
-			timed(b, binary, append(args, "new", original)...)
+			timed(b, binary, append(args, original)...)
 			var kitout, cp []time.Duration
 			for i := 0; b.Loop(); i++ {
 				cp = append(cp, timed(b, "cp", "-r", original, filepath.Join(dir, "copy"+strconv.Itoa(i))))
-				kitout = append(kitout, timed(b, binary, append(args, "new", filepath.Join(dir, "new"+strconv.Itoa(i)))...))
+				kitout = append(kitout, timed(b, binary, append(args, filepath.Join(dir, "new"+strconv.Itoa(i)))...))
 			}
 			b.ReportMetric(median(kitout)/median(cp), "x/cp")
 			b.ReportMetric(median(kitout)/1e6, "ms/new")
 			b.ReportMetric(median(cp)/1e6, "ms/cp")
-			b.ReportMetric(peak(b, binary, append(args, "new", filepath.Join(dir, "peak"))...), "MiB-peak")
+			b.ReportMetric(peak(b, binary, append(args, filepath.Join(dir, "peak"))...), "MiB-peak")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

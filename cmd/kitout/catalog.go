@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -36,13 +39,27 @@ func options() (generator.Options, *lock.Table, error) {
 
 // preset is a named set of answers.
 type preset struct {
-	Name    string         `yaml:"-" json:"name"`
-	Title   string         `yaml:"title" json:"title"`
-	Help    string         `yaml:"help" json:"help"`
-	Answers map[string]any `yaml:"answers" json:"answers"`
+	Name    string         `json:"name"`
+	Title   string         `json:"title"`
+	Help    string         `json:"help"`
+	Answers map[string]any `json:"answers"`
+
+	written map[string]yaml.Node // the answers as they stand in the file
 }
 
-const presetSuffix = ".yaml"
+const (
+	presetSuffix = ".yaml"
+	presetForm   = "a preset has the keys title and help, and answers: one line per answer, such as database: postgres"
+)
+
+// presetNames are the presets that come with kitout, for completion.
+func presetNames() (names []string) {
+	files, _ := fs.Glob(presets.FS, "*"+presetSuffix)
+	for _, file := range files {
+		names = append(names, strings.TrimSuffix(file, presetSuffix))
+	}
+	return names
+}
 
 // builtinPresets reads the presets that come with kitout, by name.
 func builtinPresets() ([]preset, error) {
@@ -67,12 +84,26 @@ func builtinPresets() ([]preset, error) {
 }
 
 func parsePreset(data []byte) (preset, error) {
-	var read preset
-	if err := yaml.Unmarshal(data, &read); err != nil {
-		return preset{}, err
+	var file struct {
+		Title   string               `yaml:"title"`
+		Help    string               `yaml:"help"`
+		Answers map[string]yaml.Node `yaml:"answers"`
 	}
-	if len(read.Answers) == 0 {
-		return preset{}, fmt.Errorf("no answers: a preset has the keys title, help and answers")
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return preset{}, errors.New(generator.YAMLProblem(err))
+	}
+	if len(file.Answers) == 0 {
+		return preset{}, errors.New("there are no answers in it")
+	}
+	read := preset{Title: file.Title, Help: file.Help, Answers: map[string]any{}, written: file.Answers}
+	for key, node := range file.Answers {
+		var answer any
+		if err := node.Decode(&answer); err != nil {
+			return preset{}, errors.New(generator.YAMLProblem(err))
+		}
+		read.Answers[key] = answer
 	}
 	return read, nil
 }
@@ -94,26 +125,22 @@ func givenPreset(name string) (generator.Given, error) {
 		}
 	}
 	if found == nil && !strings.ContainsAny(name, `/\`) && !strings.HasSuffix(name, presetSuffix) {
-		return generator.Given{}, usage(fmt.Sprintf("unknown preset %q", name), generator.Hint(name, names)+"; or the path of a file")
+		return generator.Given{}, usage(fmt.Sprintf("unknown preset %q", name), generator.Hint(name, names)+", or the path of a file")
 	}
 	if found == nil {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return generator.Given{}, usage(name+": "+reason(err), "give the name of a preset or a readable file")
+			return generator.Given{}, usage(name+": "+reason(err), "name a readable file, or one of "+strings.Join(names, ", "))
 		}
 		read, err := parsePreset(data)
 		if err != nil {
-			return generator.Given{}, usage(fmt.Sprintf("%s: %v", name, err), "see `kitout presets --json` for the form")
+			return generator.Given{}, usage(fmt.Sprintf("%s: %v", name, err), presetForm)
 		}
 		found = &read
 	}
-	data, err := yaml.Marshal(found.Answers)
+	given, err := generator.GivenBy("preset "+name, found.written)
 	if err != nil {
-		return generator.Given{}, err
-	}
-	given, err := generator.ParseGiven("preset "+name+": %s", data)
-	if err != nil {
-		return given, usage(fmt.Sprintf("%s: %v", name, err), "")
+		return given, usage(fmt.Sprintf("%s: %v", name, err), presetForm)
 	}
 	return given, nil
 }

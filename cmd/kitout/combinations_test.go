@@ -207,7 +207,7 @@ var words = map[string]string{
 	"deps=poetry":        `poetry`,
 	"deps=uv":            `\buv (sync|lock|run|export)|uv\.lock`,
 	"server=gunicorn":    `gunicorn`,
-	"server=uwsgi":       `uwsgi`,
+	"server=uwsgi":       `\buwsgi\b|uwsgi\.|uwsgi_pass`,
 	"proxy=nginx":        `nginx`,
 	"proxy=apache":       `apache2|httpd\b`,
 	"ci=github":          `github/workflows|github\.com/[a-z]+/[a-z-]+@`,
@@ -223,9 +223,6 @@ var words = map[string]string{
 	"metrics=newrelic":   `newrelic|new relic`,
 	"secrets=vault":      `hashicorp|hvac`,
 }
-
-// impliedBy are words that another choice brings with good reason.
-var impliedBy = map[string]string{}
 
 // inspector looks at files, each text once.
 type inspector struct {

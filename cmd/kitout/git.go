@@ -2,15 +2,19 @@ package main
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/kitout/kitout/generator"
 )
 
 // firstCommit makes a git repository of the folder at path, with one commit, unless it is part of one already. It
 // returns what the user should know, or "".
-func firstCommit(ctx context.Context, path string, flags newFlags) string {
-	if flags.noGit {
+func firstCommit(ctx context.Context, path string, changes []generator.Change, noGit bool) string {
+	if noGit {
 		return ""
 	}
 	if _, err := exec.LookPath("git"); err != nil {
@@ -29,11 +33,20 @@ func firstCommit(ctx context.Context, path string, flags newFlags) string {
 	if message, err := git(ctx, path, "init", "--quiet", "--initial-branch=main"); err != nil {
 		return "git init failed: " + message
 	}
+	for _, change := range changes {
+		if change.Policy != generator.Secret {
+			continue
+		}
+		// a .gitignore that was there already may say otherwise than ours
+		if _, err := git(ctx, path, "check-ignore", "--quiet", change.Path); err != nil {
+			return "git does not ignore " + change.Path + ": ignore it, then commit the files yourself"
+		}
+	}
 	if message, err := git(ctx, path, "add", "--all"); err != nil {
 		return "git add failed: " + message
 	}
 	if message, err := git(ctx, path, "commit", "--quiet", "--no-verify", "--message=Start from kitout "+version()); err != nil {
-		return "the files are staged but not committed: " + firstLine(message)
+		return "the files are staged but not committed: " + firstLine(message) + "; when that is settled, run git commit"
 	}
 	return ""
 }
@@ -42,8 +55,19 @@ func firstCommit(ctx context.Context, path string, flags newFlags) string {
 func git(ctx context.Context, folder string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = folder
+	cmd.Env = slices.DeleteFunc(os.Environ(), ofAnotherRepository)
 	output, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(output)), err
+}
+
+// ofAnotherRepository says whether a variable leads git to another repository than the folder's, as in a git hook.
+func ofAnotherRepository(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	switch name {
+	case "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX":
+		return true
+	}
+	return false
 }
 
 func firstLine(text string) string {

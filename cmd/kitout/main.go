@@ -41,56 +41,78 @@ var errInterrupted = errors.New("interrupted: nothing was written")
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
-	started := false
-	root := &cobra.Command{
-		Use:           "kitout",
-		Short:         "Fit a Python web service out for production",
-		Long:          "Kitout writes complete, production-ready Django, Flask and FastAPI repositories.",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRun: func(*cobra.Command, []string) {
-			started = true
-		},
-	}
+	out := &output{Writer: s.out}
+	s.out = out
+	root := newRoot(s)
 	root.SetArgs(args)
-	root.SetIn(s.in)
-	root.SetOut(s.out)
-	root.SetErr(s.err)
-	root.SetHelpCommandGroupID("")
-	root.AddCommand(newNew(s), newOptions(s), newPresets(s), newVersion(s))
-
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("standard output: %s", reason(out.err))
+	}
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(s.err, "error: %v\n", err)
-	code := exitFailure
-	usage, isUsage := errors.AsType[*generator.UsageError](err)
-	conflict, isConflict := errors.AsType[*generator.ConflictError](err)
-	switch {
-	case isUsage:
-		code = exitUsage
-		printHint(s.err, usage.Hint)
-	case isConflict:
-		code = exitConflict
-		printHint(s.err, conflictHint(conflict))
-	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
-		code = exitInterrupted
-	case !started: // cobra refused the command line itself
-		code = exitUsage
-		printHint(s.err, "kitout help lists the commands, kitout help COMMAND its flags")
+	return explain(s.err, err)
+}
+
+// output remembers that a write failed: results that get lost are no success.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(data []byte) (int, error) {
+	n, err := o.Writer.Write(data)
+	if err != nil {
+		o.err = err
+	}
+	return n, err
+}
+
+func newRoot(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kitout COMMAND",
+		Short:         "Fit a Python web service out for production",
+		Long:          "Kitout writes complete, production-ready Django, Flask and FastAPI repositories.",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // newCompletion does better
+	}
+	root.Args = func(cmd *cobra.Command, args []string) error { return knownCommand(root, args) }
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetVersionTemplate("kitout {{.Version}}\n")
+	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelp(root))
+	root.AddCommand(newNew(s), newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
+	return root
+}
+
+// explain prints an error and the way out, and returns the exit code.
+func explain(w io.Writer, err error) int {
+	code, hint := exitFailure, ""
+	if usage, is := errors.AsType[*generator.UsageError](err); is {
+		code, hint = exitUsage, usage.Hint
+	} else if conflict, is := errors.AsType[*generator.ConflictError](err); is {
+		code, hint = exitConflict, conflictHint(conflict)
+	} else if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
+		code, err = exitInterrupted, errInterrupted
+	}
+	fmt.Fprintf(w, "error: %v\n", err)
+	if hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", hint)
 	}
 	return code
 }
 
-func printHint(w io.Writer, hint string) {
-	if hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
+func conflictHint(conflict *generator.ConflictError) string {
+	if conflict.Problem != "" {
+		return "nothing was changed; move it away first, or choose another folder"
 	}
-}
-
-func conflictHint(*generator.ConflictError) string {
 	return "nothing was changed; choose another folder, or --on-conflict keep or replace"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,15 +20,15 @@ import (
 // newFlags is what `kitout new` was told.
 type newFlags struct {
 	folder     string
-	preset     string
-	answers    string
-	set        []string
+	preset     *value
+	answers    *value
+	set        *value
 	given      map[string]string // questions and free answers by flag
 	yes        bool
 	dryRun     bool
 	diff       bool
 	json       bool
-	onConflict string
+	onConflict *value
 	noGit      bool
 }
 
@@ -36,44 +37,26 @@ func newNew(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new DIR",
 		Short: "Write a new repository",
-		Long: `Write a complete repository into DIR, which must not exist or be empty.
+		Long: `Write a complete repository into DIR, which must not exist, or be empty but for
+.git, and make the first commit.
 
-On a terminal kitout asks what it was not told; elsewhere, and with --yes, it takes the defaults.`,
+On a terminal kitout asks what it was not told; elsewhere, and with --yes, it
+takes the defaults. Later answers win over earlier ones: default, preset,
+answers file, --set, flag.`,
 		Example: `  kitout new shop
   kitout new shop --framework django --database postgres --yes
   kitout new shop --preset fastapi-postgres --domain shop.example.com --yes
   kitout new shop --answers answers.yaml --dry-run`,
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
-				return &generator.UsageError{Flag: "DIR", Problem: "name one folder", Hint: "kitout new shop"}
+				return &generator.UsageError{Flag: "DIR", Problem: "name one folder", Hint: "for example: kitout new shop"}
 			}
 			return nil
 		},
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 	}
-	f := cmd.Flags()
-	f.SortFlags = false
 	catalog, err := loadCatalog()
-	if err == nil {
-		for _, question := range catalog.Questions {
-			f.String(question.Name, "", fmt.Sprintf("%s: %s (default %s)", lowerFirst(question.Title), strings.Join(question.Choices, ", "), question.Default))
-			mustComplete(cmd, question.Name, question.Choices)
-		}
-	}
-	for _, key := range generator.Free {
-		f.String(key, "", freeHelp[key])
-	}
-	f.StringVar(&flags.preset, "preset", "", "start from a named set of answers, or from a file of that form")
-	f.StringVar(&flags.answers, "answers", "", "read answers from a YAML file of question: choice")
-	f.StringArrayVar(&flags.set, "set", nil, "answer one question: question=choice (may be repeated)")
-	f.BoolVarP(&flags.yes, "yes", "y", false, "ask nothing: defaults for what was not said")
-	f.BoolVar(&flags.dryRun, "dry-run", false, "say what would be written, and write nothing")
-	f.BoolVar(&flags.diff, "diff", false, "show the text of what would be written, and write nothing")
-	f.BoolVar(&flags.json, "json", false, "print one JSON object on standard output")
-	f.StringVar(&flags.onConflict, "on-conflict", string(generator.Fail), "what happens to files that exist: keep, replace, fail")
-	f.BoolVar(&flags.noGit, "no-git", false, "make no git repository and no first commit")
-	mustComplete(cmd, "on-conflict", generator.Resolutions)
-
+	flags.define(cmd, catalog)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err != nil {
 			return err
@@ -90,14 +73,50 @@ On a terminal kitout asks what it was not told; elsewhere, and with --yes, it ta
 	return cmd
 }
 
-var freeHelp = map[string]string{
-	"name":    "the project's name (default: the folder's)",
-	"package": "the Python package (default: the name with underscores)",
-	"domain":  "the public host name; without it, plain HTTP for trusted networks",
-	"email":   "whom the certificate authority writes to",
-	"image":   "the container image, without a tag (default: the name)",
-	"python":  "the image's Python version",
+// define gives the command its flags; catalog is nil when it could not be read.
+func (f *newFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	var pairs []string
+	if catalog != nil {
+		for _, question := range catalog.Questions {
+			help, kind := question.Choices[0]+" (default)", "CHOICE"
+			if len(question.Choices) > 1 {
+				help += ", " + strings.Join(question.Choices[1:], ", ")
+			}
+			if question.Several {
+				kind = "CHOICES" // a,b
+			}
+			define(flags, question.Name, kind, lowerFirst(question.Title)+": "+help)
+			mustComplete(cmd, question.Name, question.Choices)
+			for _, choice := range question.Choices {
+				pairs = append(pairs, question.Name+"="+choice)
+			}
+		}
+	}
+	section(flags, "Questions")
+	for _, key := range generator.Free {
+		define(flags, key, freeKinds[key], generator.FreeHelp[key])
+	}
+	section(flags, "Free answers")
+	f.preset = define(flags, "preset", "NAME|FILE", "start from a named set of answers, or from a file of that form")
+	mustComplete(cmd, "preset", presetNames(), cobra.ShellCompDirectiveDefault)
+	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
+	f.set = define(flags, "set", "QUESTION=CHOICE", "answer one question (may be repeated)")
+	mustComplete(cmd, "set", pairs)
+	section(flags, "Where answers come from")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "ask nothing: defaults for what was not said")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, and write nothing")
+	flags.BoolVar(&f.diff, "diff", false, "show the text of what would be written, and write nothing")
+	flags.BoolVar(&f.json, "json", false, "print one JSON object on standard output")
+	f.onConflict = define(flags, "on-conflict", "HOW", "files that exist with other content: fail (default), keep or replace them; .env is always kept")
+	mustComplete(cmd, "on-conflict", generator.Resolutions)
+	flags.BoolVar(&f.noGit, "no-git", false, "make no git repository and no first commit")
+	section(flags, "Writing")
 }
+
+// freeKinds are what the help calls the values of the free answers.
+var freeKinds = map[string]string{"name": "NAME", "package": "NAME", "domain": "HOST", "email": "ADDRESS", "image": "NAME", "python": "VERSION"}
 
 // lowerFirst begins a title in lower case, but for an abbreviation.
 func lowerFirst(s string) string {
@@ -107,8 +126,9 @@ func lowerFirst(s string) string {
 	return strings.ToLower(s[:1]) + s[1:]
 }
 
-func mustComplete(cmd *cobra.Command, flag string, values []string) {
-	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+// mustComplete offers values of a flag: no files, unless the directive says otherwise.
+func mustComplete(cmd *cobra.Command, flag string, values []string, directive ...cobra.ShellCompDirective) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, append(directive, cobra.ShellCompDirectiveNoFileComp)[0]))
 	if err != nil {
 		panic(err) // only a flag that is not defined fails: a mistake in this file
 	}
@@ -121,31 +141,39 @@ func (f *newFlags) take(cmd *cobra.Command, name string) {
 	}
 }
 
+// resolution is what --on-conflict says.
+func (f *newFlags) resolution() (generator.Resolution, error) {
+	how := f.onConflict.String()
+	switch {
+	case f.onConflict.words == nil:
+		return generator.Fail, nil
+	case !slices.Contains(generator.Resolutions, how):
+		return "", &generator.UsageError{Flag: "--on-conflict", Problem: fmt.Sprintf("unknown value %q", how), Hint: generator.Hint(how, generator.Resolutions)}
+	}
+	return generator.Resolution(how), nil
+}
+
 // sources returns the answers that were given, in rising precedence: preset, answers file, --set, flags.
 func (f *newFlags) sources() ([]generator.Given, error) {
 	var sources []generator.Given
-	if f.preset != "" {
-		given, err := givenPreset(f.preset)
+	if f.preset.words != nil {
+		given, err := givenPreset(f.preset.String())
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, given)
 	}
-	if f.answers != "" {
-		data, err := os.ReadFile(f.answers)
+	if f.answers.words != nil {
+		given, err := givenFile(f.answers.String())
 		if err != nil {
-			return nil, &generator.UsageError{Flag: "--answers", Problem: fmt.Sprintf("%s: %s", f.answers, reason(err)), Hint: "name a readable YAML file"}
-		}
-		given, err := generator.ParseGiven(f.answers+": %s", data)
-		if err != nil {
-			return nil, &generator.UsageError{Flag: "--answers", Problem: fmt.Sprintf("%s: %v", f.answers, err), Hint: "one line per answer, such as database: postgres"}
+			return nil, err
 		}
 		sources = append(sources, given)
 	}
 	set := generator.Given{Origin: "--set %s", Values: map[string][]string{}}
-	for _, pair := range f.set {
+	for _, pair := range f.set.words {
 		question, choice, found := strings.Cut(pair, "=")
-		if !found {
+		if !found || question == "" {
 			return nil, &generator.UsageError{Flag: "--set", Problem: fmt.Sprintf("%q is not of the form question=choice", pair), Hint: "kitout options lists both"}
 		}
 		set.Values[question] = strings.Split(choice, ",")
@@ -157,6 +185,22 @@ func (f *newFlags) sources() ([]generator.Given, error) {
 	return append(sources, set, flags), nil
 }
 
+// givenFile reads an answers file.
+func givenFile(name string) (generator.Given, error) {
+	usage := func(problem, hint string) error {
+		return &generator.UsageError{Flag: "--answers", Problem: cmp.Or(name, `""`) + ": " + problem, Hint: hint}
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return generator.Given{}, usage(reason(err), "name a readable YAML file")
+	}
+	given, err := generator.ParseGiven(name, data)
+	if err != nil {
+		return given, usage(err.Error(), "one line per answer, such as database: postgres")
+	}
+	return given, nil
+}
+
 // reason is the cause of a file error, without the operation and the path.
 func reason(err error) string {
 	if pathError, is := errors.AsType[*fs.PathError](err); is {
@@ -166,11 +210,9 @@ func reason(err error) string {
 }
 
 func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s streams) error {
-	if !slices.Contains(generator.Resolutions, flags.onConflict) {
-		return &generator.UsageError{
-			Flag: "--on-conflict", Problem: fmt.Sprintf("unknown value %q", flags.onConflict),
-			Hint: generator.Hint(flags.onConflict, generator.Resolutions),
-		}
+	resolution, err := flags.resolution()
+	if err != nil {
+		return err
 	}
 	sources, err := flags.sources()
 	if err != nil {
@@ -184,42 +226,70 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 	if err != nil {
 		return err
 	}
-	taken := func(distribution string) bool { _, found := table.Version(distribution); return found }
 	resolve := func(more ...generator.Given) (*generator.Answers, error) {
-		return catalog.Resolve(filepath.Base(absolute), taken, append(slices.Clone(sources), more...)...)
+		return catalog.Resolve(filepath.Base(absolute), table.Provides, append(slices.Clone(sources), more...)...)
 	}
 	ask := !flags.yes && !flags.json && !flags.dryRun && !flags.diff && prompt.Terminal(s.in, s.err)
 	answers, err := resolve()
 	if err != nil {
 		return err
 	}
-	if ask {
-		if answers, err = askFor(ctx, catalog, answers, sources, resolve, s); err != nil {
-			return err
-		}
-	}
 	plan, err := catalog.NewPlan(answers, options)
+	usage, is := errors.AsType[*generator.UsageError](err)
+	if mayChange := ask && is && usage.Combination; err != nil && !mayChange {
+		return err
+	}
+	folder, err := openFolder(flags.folder, resolution)
 	if err != nil {
 		return err
 	}
-	return writeNew(ctx, catalog, plan, flags, ask, s)
+	defer func() { _ = folder.Close() }()
+	if ask {
+		if plan, err = askFor(ctx, catalog, options, sources, resolve, s); err != nil {
+			return err
+		}
+	}
+	return writeNew(ctx, catalog, plan, folder, resolution, flags, ask, s)
+}
+
+// openFolder opens the target, which must be empty unless it was said what happens to existing files.
+func openFolder(name string, resolution generator.Resolution) (*generator.Folder, error) {
+	folder, err := generator.OpenFolder(name)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := folder.Entries()
+	if err == nil && len(entries) > 0 && resolution == generator.Fail {
+		err = &generator.ConflictError{Folder: name, Paths: entries}
+	}
+	if err != nil {
+		return nil, errors.Join(err, folder.Close())
+	}
+	return folder, nil
 }
 
 // askFor lets the user answer what no flag or file did.
-func askFor(ctx context.Context, catalog *generator.Catalog, answers *generator.Answers, sources []generator.Given,
+func askFor(ctx context.Context, catalog *generator.Catalog, options generator.Options, sources []generator.Given,
 	resolve func(...generator.Given) (*generator.Answers, error), s streams,
-) (*generator.Answers, error) {
+) (*generator.Plan, error) {
 	known := map[string]bool{}
 	for _, source := range sources {
 		for key := range source.Values {
 			known[key] = true
 		}
 	}
-	asked, err := prompt.Ask(ctx, catalog, answers, known, s.in, s.err)
+	with := func(asked map[string][]string) (*generator.Answers, error) {
+		return resolve(generator.Given{Origin: "--%s", Values: asked})
+	}
+	asked, err := prompt.Ask(ctx, catalog, options, known, with, s.in, s.err)
 	if err != nil {
 		return nil, interrupted(err)
 	}
-	return resolve(generator.Given{Origin: "%s", Values: asked})
+	answers, err := with(asked)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.NewPlan(answers, options)
 }
 
 func interrupted(err error) error {
@@ -230,24 +300,14 @@ func interrupted(err error) error {
 }
 
 // writeNew compares the plan with the folder, shows it, and writes it.
-func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.Plan, flags newFlags, ask bool, s streams) error {
-	folder, err := generator.OpenFolder(flags.folder)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	entries, err := folder.Entries()
-	if err != nil {
-		return err
-	}
-	if len(entries) > 0 && flags.onConflict == string(generator.Fail) {
-		return &generator.ConflictError{Folder: flags.folder, Paths: entries}
-	}
+func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.Plan, folder *generator.Folder,
+	resolution generator.Resolution, flags newFlags, ask bool, s streams,
+) error {
 	changes, err := plan.Build(folder.Fs)
 	if err != nil {
 		return err
 	}
-	if err := generator.Decide(flags.folder, changes, generator.Resolution(flags.onConflict)); err != nil {
+	if err := generator.Decide(flags.folder, changes, resolution); err != nil {
 		return err
 	}
 	report := newReport(catalog, plan, flags, changes)
@@ -263,7 +323,7 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 		return err
 	}
 	commit := func(path string) error {
-		if warning := firstCommit(ctx, path, flags); warning != "" {
+		if warning := firstCommit(ctx, path, changes, flags.noGit); warning != "" {
 			report.Warnings = append(report.Warnings, warning)
 		}
 		if folder.Exists {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kitout/kitout/generator"
 	"github.com/spf13/cobra"
 )
 
@@ -30,7 +31,7 @@ func newOptions(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "options",
 		Short: "List the questions and their choices",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			questions, err := offered()
 			if err != nil {
@@ -51,6 +52,10 @@ func newOptions(s streams) *cobra.Command {
 					}
 					fmt.Fprintf(s.out, "  %-12s %s\n", choice.Name, strings.TrimSpace(choice.Title+". "+choice.Help)+note)
 				}
+			}
+			fmt.Fprintln(s.out)
+			for _, key := range generator.Free {
+				fmt.Fprintf(s.out, "--%-12s %s\n", key, generator.FreeHelp[key])
 			}
 			return nil
 		},

@@ -11,7 +11,7 @@ func newPresets(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "presets",
 		Short: "List the named sets of answers",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			all, err := builtinPresets()
 			if err != nil {

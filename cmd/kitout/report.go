@@ -45,13 +45,20 @@ func newReport(catalog *generator.Catalog, plan *generator.Plan, flags newFlags,
 		},
 	}
 	if r.Folder != "." {
-		r.Next = append([]generator.Step{{Command: "cd " + shellWord(r.Folder), Help: "go there"}}, r.Next...)
+		there := r.Folder
+		if strings.HasPrefix(there, "-") {
+			there = "./" + there
+		}
+		r.Next = append([]generator.Step{{Command: "cd " + shellWord(there), Help: "go there"}}, r.Next...)
 	}
 	for _, question := range catalog.Questions {
 		r.Answers[question.Name] = answers.Choices[question.Name]
 		r.titles = append(r.titles, [2]string{question.Title, strings.Join(answers.Choices[question.Name], ", ")})
 	}
 	for _, change := range changes {
+		if change.Status == generator.Skip {
+			r.Warnings = append(r.Warnings, change.Path+" was left out, because the .gitignore that is kept does not ignore it")
+		}
 		r.status[change.Status]++
 		r.Files = append(r.Files, reportedFile{change.Path, change.Status, fmt.Sprintf("%04o", change.Mode), change.Layer, change.Policy})
 	}
@@ -60,12 +67,11 @@ func newReport(catalog *generator.Catalog, plan *generator.Plan, flags newFlags,
 
 // shellWord quotes a path for a POSIX shell where it needs it.
 func shellWord(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./+", r))
-	}) || strings.HasPrefix(s, "-") {
-		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+"
+	if strings.Trim(s, safe) == "" {
+		return s
 	}
-	return s
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func (r *report) print(s streams, flags newFlags) error {
@@ -102,6 +108,7 @@ func (r *report) counts() string {
 		word string
 	}{
 		{generator.Create, "written"}, {generator.Replace, "replaced"}, {generator.Keep, "kept"}, {generator.Identical, "identical"},
+		{generator.Skip, "left out"},
 	} {
 		if n := r.status[status.Status]; n > 0 {
 			noun := "files"
@@ -114,13 +121,22 @@ func (r *report) counts() string {
 	return strings.Join(parts, ", ")
 }
 
-// summary shows the answers and the number of files, before the first is written.
+// summary shows the answers and what would be written, before the first file is.
 func (r *report) summary(w io.Writer) {
-	fmt.Fprintf(w, "\n%s: package %s, image %s, Python %s\n", r.Folder, r.Answers["package"], r.Answers["image"], r.Answers["python"])
-	for _, title := range r.titles {
-		fmt.Fprintf(w, "  %-18s %s\n", title[0], title[1])
+	domain := r.Answers["domain"]
+	if domain == "" {
+		domain = "none: plain HTTP for trusted networks"
 	}
-	fmt.Fprintf(w, "  %-18s %d\n\n", "Files", len(r.Files))
+	fmt.Fprintf(w, "\n%s: package %s, image %s, Python %s\n", r.Folder, r.Answers["package"], r.Answers["image"], r.Answers["python"])
+	for _, title := range append(r.titles, [2]string{"Domain", fmt.Sprint(domain)}) {
+		fmt.Fprintf(w, "  %-20s %s\n", title[0], title[1])
+	}
+	for _, file := range r.Files {
+		if file.Status == generator.Replace {
+			fmt.Fprintf(w, "  %-20s %s\n", "Replaces", file.Path)
+		}
+	}
+	fmt.Fprintf(w, "  %-20s %d\n\n", "Files to write", r.status[generator.Create]+r.status[generator.Replace])
 }
 
 func (r *report) printDiff(w io.Writer) error {

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -32,7 +34,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("KITOUT_BIN", filepath.SplitList(env.Getenv("PATH"))[0])
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "json": jsonValue, "tree": listTree},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "json": jsonValue, "tree": listTree, "same": sameTree, "again": again},
 	})
 }
 
@@ -77,7 +79,11 @@ func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
 
 // tree DIR prints the modes and paths in a folder but those of .git.
 func listTree(ts *testscript.TestScript, _ bool, args []string) {
-	root := ts.MkAbs(args[0])
+	walkTree(ts, args[0], func(name string, mode fs.FileMode) { _, _ = fmt.Fprintln(ts.Stdout(), mode, name) })
+}
+
+func walkTree(ts *testscript.TestScript, dir string, visit func(name string, mode fs.FileMode)) {
+	root := ts.MkAbs(dir)
 	ts.Check(filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		ts.Check(err)
 		if entry.Name() == ".git" {
@@ -86,7 +92,35 @@ func listTree(ts *testscript.TestScript, _ bool, args []string) {
 		info, err := entry.Info()
 		ts.Check(err)
 		name, err := filepath.Rel(root, path)
-		_, _ = fmt.Fprintln(ts.Stdout(), info.Mode(), name)
+		visit(name, info.Mode())
 		return err
 	}))
+}
+
+// same DIR DIR [PATH…] wants the same paths, modes and bytes in both folders, but for the bytes of the paths.
+func sameTree(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: same DIR DIR [PATH…]")
+	}
+	trees := [2]map[string]string{{}, {}}
+	for i := range trees {
+		walkTree(ts, args[i], func(name string, mode fs.FileMode) {
+			text := mode.String()
+			if mode.IsRegular() && !slices.Contains(args[2:], name) {
+				text += " " + ts.ReadFile(filepath.Join(args[i], name))
+			}
+			trees[i][name] = text
+		})
+	}
+	diff := cmp.Diff(trees[0], trees[1])
+	if (diff == "") == neg {
+		ts.Fatalf("%s and %s: %s", args[0], args[1], diff)
+	}
+}
+
+// again FILE runs the command that stands in a report of kitout.
+func again(ts *testscript.TestScript, _ bool, args []string) {
+	var report struct{ Command []string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &report))
+	ts.Check(ts.Exec(report.Command[0], report.Command[1:]...))
 }

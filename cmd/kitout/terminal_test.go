@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,9 +33,14 @@ const patience = 20 * time.Second // only a failure takes so long
 
 func onTerminal(t *testing.T, args ...string) *terminal {
 	t.Helper()
+	return onTerminalWith(t, []string{"TERM=tmux-256color", "NO_COLOR=1", "ACCESSIBLE="}, args...)
+}
+
+func onTerminalWith(t *testing.T, environment []string, args ...string) *terminal {
+	t.Helper()
 	command := kitout(t, args...)
 	command.SysProcAttr = nil // pty makes a session
-	command.Env = append(command.Env, "TERM=tmux-256color", "NO_COLOR=1", "ACCESSIBLE=")
+	command.Env = append(command.Env, environment...)
 	file, err := pty.StartWithSize(command, &pty.Winsize{Rows: 50, Cols: 120})
 	must(t, err)
 	term := &terminal{t: t, command: command, file: file, news: sync.NewCond(&sync.Mutex{})}
@@ -58,6 +64,9 @@ func onTerminal(t *testing.T, args ...string) *terminal {
 	})
 	return term
 }
+
+// colours change the foreground or the background.
+var colours = regexp.MustCompile(`\x1b\[(\d+;)*(3[0-8]|4[0-8]|9[0-7]|10[0-7])(;\d+)*m`)
 
 var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)`)
 
@@ -103,6 +112,8 @@ const (
 	enter = "\r"
 	down  = "\x1b[B"
 	ctrlC = "\x03"
+	ctrlD = "\x04"
+	clear = "\x15" // the line that is being typed
 )
 
 func recordOf(t *testing.T, dir string) map[string][]string {
@@ -127,17 +138,17 @@ func mainQuestions(t *testing.T) (asked []*generator.Question) {
 	return asked
 }
 
-// finish answers no to customising, where that is offered, and yes to writing.
+// finish gives no domain, customises nothing and writes.
 func (term *terminal) finish(dir string) {
 	term.t.Helper()
-	catalog, err := loadCatalog()
-	must(term.t, err)
-	for _, question := range catalog.Questions {
-		if !question.Main && len(question.Choices) > 1 {
-			term.wait("Customise", enter)
-			break
-		}
-	}
+	term.wait("Domain", enter)
+	term.wait("Customise the rest?", enter)
+	term.write(dir)
+}
+
+// write wants that nothing has been written, and agrees to it.
+func (term *terminal) write(dir string) {
+	term.t.Helper()
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		term.t.Error("something was written before the summary")
 	}
@@ -153,6 +164,9 @@ func TestTerminalDefaults(t *testing.T) {
 		term.wait(question.Title, enter)
 	}
 	term.finish(dir)
+	if found := colours.Find(term.shown); found != nil {
+		t.Errorf("in colour, in spite of NO_COLOR: %q", found)
+	}
 	answers := recordOf(t, dir)
 	for _, question := range mainQuestions(t) {
 		if got := answers[question.Name]; len(got) != 1 || got[0] != question.Default {
@@ -183,6 +197,116 @@ func TestTerminalChoice(t *testing.T) {
 	}
 }
 
+// aborted wants that kitout says so and leaves nothing behind.
+func (term *terminal) aborted(parent string) {
+	term.t.Helper()
+	term.wait("error: interrupted: nothing was written", "")
+	term.exits(exitInterrupted)
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		term.t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// mainFlags answer every main question.
+func mainFlags(t *testing.T) (flags []string) {
+	t.Helper()
+	for _, question := range mainQuestions(t) {
+		flags = append(flags, "--"+question.Name, question.Default)
+	}
+	return flags
+}
+
+func TestTerminalCustomised(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shop")
+	term := onTerminal(t, append([]string{"new", dir, "--no-git", "--image", "registry.example.com/shop"}, mainFlags(t)...)...)
+	term.wait("Domain", "localhost"+enter)
+	term.wait(`"localhost" is not a host name`, clear+"shop.example.com"+enter)
+	term.wait("E-mail", "admin@example.com"+enter)
+	term.wait("Customise the rest?", "y")
+	catalog, err := loadCatalog()
+	must(t, err)
+	for _, question := range catalog.Questions {
+		if !question.Main && len(question.Choices) > 1 {
+			term.wait(question.Help, enter)
+		}
+	}
+	term.wait(generator.FreeHelp["name"], clear+"my-store"+enter)
+	term.wait(generator.FreeHelp["package"], clear+"tests"+enter)
+	term.wait(`"tests" is a folder of the repository`, clear+"stock"+enter)
+	term.wait(generator.FreeHelp["python"], down)
+	term.wait("> ", enter)
+	term.write(dir)
+	base, err := catalog.Base()
+	must(t, err)
+	answers := recordOf(t, dir)
+	for key, want := range map[string]string{
+		"domain": "shop.example.com", "email": "admin@example.com", "name": "my-store", "package": "stock",
+		"image": "registry.example.com/shop", "python": base.Python.Images[1],
+	} {
+		if got := answers[key]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s is %s, not %s", key, got, want)
+		}
+	}
+}
+
+func TestTerminalOfPlainLines(t *testing.T) {
+	for name, variable := range map[string]string{"asked for": "ACCESSIBLE=1", "all that the terminal can": "TERM=dumb"} {
+		start := func(t *testing.T, dir string) *terminal {
+			t.Helper()
+			return onTerminalWith(t, []string{"TERM=tmux-256color", "ACCESSIBLE=", variable}, "new", dir, "--no-git")
+		}
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "shop")
+			term := start(t, dir)
+			for range mainQuestions(t) {
+				term.wait("Enter a number", enter)
+			}
+			term.finish(dir)
+			if found := escapes.Find(term.shown); found != nil {
+				t.Errorf("moves the cursor or colours: %q", found)
+			}
+			for _, question := range mainQuestions(t) {
+				if got := recordOf(t, dir)[question.Name]; len(got) != 1 || got[0] != question.Default {
+					t.Errorf("%s is %s", question.Name, got)
+				}
+			}
+		})
+		for key, byte := range map[string]string{"interrupted": ctrlC, "at the end of input": ctrlD} {
+			t.Run(name+", "+key, func(t *testing.T) {
+				parent := t.TempDir()
+				term := start(t, filepath.Join(parent, "shop"))
+				term.wait("Enter a number", byte)
+				term.aborted(parent)
+			})
+		}
+	}
+}
+
+func TestTerminalDeclined(t *testing.T) {
+	parent := t.TempDir()
+	term := onTerminal(t, append([]string{"new", filepath.Join(parent, "shop"), "--domain", ""}, mainFlags(t)...)...)
+	term.wait("Customise the rest?", enter)
+	term.wait("Write these files?", "n")
+	term.aborted(parent)
+}
+
+func TestTerminalTerminated(t *testing.T) {
+	parent := t.TempDir()
+	term := onTerminal(t, "new", filepath.Join(parent, "shop"))
+	term.wait(mainQuestions(t)[0].Title, "")
+	must(t, term.command.Process.Signal(syscall.SIGTERM))
+	term.aborted(parent)
+}
+
+// TestTerminalConflict wants that nobody answers questions in vain.
+func TestTerminalConflict(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "theirs"), nil, 0o644))
+	term := onTerminal(t, "new", dir, "--name", "shop")
+	term.wait("error: "+dir+": these files exist already: theirs", "")
+	term.exits(exitConflict)
+}
+
 func TestTerminalAborted(t *testing.T) {
 	for name, keys := range map[string][]string{"at once": {ctrlC}, "at the second question": {enter, ctrlC}} {
 		t.Run(name, func(t *testing.T) {
@@ -191,11 +315,7 @@ func TestTerminalAborted(t *testing.T) {
 			for i, question := range mainQuestions(t)[:len(keys)] {
 				term.wait(question.Title, keys[i])
 			}
-			term.wait("error: interrupted: nothing was written", "")
-			term.exits(exitInterrupted)
-			if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
-				t.Errorf("left: %v, %v", left, err)
-			}
+			term.aborted(parent)
 		})
 	}
 }

@@ -40,6 +40,9 @@ import (
 //go:embed packages.txt
 var embedded string
 
+//go:embed modules.txt
+var modules string
+
 const (
 	formatLine   = "\nformat 1\n"
 	blockStart   = "\n\npackage "
@@ -90,6 +93,18 @@ func (t *Table) Version(name string) (string, bool) {
 	}
 	first, _, _ := strings.Cut(block, "\n")
 	return first[strings.LastIndexByte(first, ' ')+1:], true
+}
+
+// Provides says whether a package of the table brings a Python module of that name.
+func (t *Table) Provides(module string) bool {
+	name := module
+	for line := range strings.Lines(modules) {
+		if fields := strings.Fields(line); fields[0] == module {
+			name = fields[1]
+		}
+	}
+	_, found := t.Version(name)
+	return found
 }
 
 // index finds the blocks.

@@ -43,6 +43,19 @@ func TestIndexPointsAtEachBlock(t *testing.T) {
 	}
 }
 
+func TestProvides(t *testing.T) {
+	for module, want := range map[string]bool{"sqlalchemy": true, "flask_cors": true, "yaml": true, "shop": false, "#": false, "": false} {
+		if got := open(t).Provides(module); got != want {
+			t.Errorf("%q: %v", module, got)
+		}
+	}
+	for line := range strings.Lines(modules) {
+		if fields := strings.Fields(line); fields[0] != "#" && (len(fields) != 2 || !open(t).Provides(fields[0])) {
+			t.Errorf("modules.txt: %s", line)
+		}
+	}
+}
+
 // TestTableCoversTheUnion is what fails first when union.in was edited without a refresh.
 func TestTableCoversTheUnion(t *testing.T) {
 	data, err := os.ReadFile("union.in")

@@ -4,11 +4,13 @@ package prompt
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
-	"github.com/charmbracelet/huh"
+	"charm.land/huh/v2"
 	"github.com/kitout/kitout/generator"
 	"golang.org/x/term"
 )
@@ -24,29 +26,31 @@ func isTerminal(stream any) bool {
 	return is && term.IsTerminal(int(file.Fd()))
 }
 
-// Ask puts the questions that are not known yet: the main ones first, the others if they are wanted. It returns only what
-// was asked. The answers at hand are the preselected ones.
-func Ask(ctx context.Context, catalog *generator.Catalog, answers *generator.Answers, known map[string]bool, in io.Reader, out io.Writer) (map[string][]string, error) {
-	var first, rest []*generator.Question
-	for _, question := range catalog.Questions {
-		switch {
-		case known[question.Name] || len(question.Choices) == 1:
-		case question.Main:
-			first = append(first, question)
-		default:
-			rest = append(rest, question)
-		}
+// Ask puts the questions that are not known yet: the main ones and the domain first, the others if they are wanted. It
+// returns only what was asked. resolve lays answers over the known ones: what comes of it is preselected, and a value is
+// asked for again when it, or the plan of the whole, is refused.
+func Ask(ctx context.Context, catalog *generator.Catalog, options generator.Options, known map[string]bool,
+	resolve func(map[string][]string) (*generator.Answers, error), in io.Reader, out io.Writer,
+) (map[string][]string, error) {
+	s := &interview{catalog: catalog, options: options, resolve: resolve, in: in, out: out, asked: map[string][]string{}}
+	first, rest, err := s.fields(known)
+	if err != nil {
+		return nil, err
 	}
-	asked := map[string][]string{}
-	if err := askAll(ctx, catalog, answers, first, asked, in, out); err != nil || len(rest) == 0 {
-		return asked, err
+	if err := s.ask(ctx, first); err != nil || len(rest) == 0 {
+		return s.asked, err
+	}
+	var titles []string
+	for _, field := range rest {
+		titles = append(titles, field.title)
 	}
 	more := false
-	title := fmt.Sprintf("Customise %d more? (no: the recommended choices)", len(rest))
-	if err := run(ctx, in, out, huh.NewConfirm().Title(title).Value(&more)); err != nil || !more {
-		return asked, err
+	confirm := huh.NewConfirm().Title("Customise the rest?").Value(&more).
+		Description(strings.Join(titles, ", ") + ": no takes what is recommended")
+	if err := run(ctx, in, out, confirm); err != nil || !more {
+		return s.asked, err
 	}
-	return asked, askAll(ctx, catalog, answers, rest, asked, in, out)
+	return s.asked, s.ask(ctx, rest)
 }
 
 // Confirm asks a question of yes or no; yes is preselected.
@@ -56,25 +60,69 @@ func Confirm(ctx context.Context, title string, in io.Reader, out io.Writer) (bo
 	return agreed, err
 }
 
-func askAll(ctx context.Context, catalog *generator.Catalog, answers *generator.Answers, questions []*generator.Question, asked map[string][]string, in io.Reader, out io.Writer) error {
-	for _, question := range questions {
-		chosen := append([]string(nil), answers.Choices[question.Name]...)
-		field, err := fieldFor(catalog, question, &chosen)
-		if err != nil {
-			return err
-		}
-		if err := run(ctx, in, out, field); err != nil {
-			return err
-		}
-		asked[question.Name] = chosen
-	}
-	return nil
+// interview is one run through the questions.
+type interview struct {
+	catalog *generator.Catalog
+	options generator.Options
+	resolve func(map[string][]string) (*generator.Answers, error)
+	in      io.Reader
+	out     io.Writer
+	asked   map[string][]string
 }
 
-func fieldFor(catalog *generator.Catalog, question *generator.Question, chosen *[]string) (huh.Field, error) {
+// field is something to ask; without options the answer is free.
+type field struct {
+	key, title, help string
+	options          []huh.Option[string]
+	several          bool
+	needs            string // another free answer without which this one makes no sense
+}
+
+// fields returns what is to be asked first, and what may be left alone.
+func (s *interview) fields(known map[string]bool) (first, rest []field, err error) {
+	for _, question := range s.catalog.Questions {
+		if known[question.Name] || len(question.Choices) == 1 {
+			continue
+		}
+		options, err := s.choices(question)
+		if err != nil {
+			return nil, nil, err
+		}
+		asked := field{key: question.Name, title: question.Title, help: question.Help, options: options, several: question.Several}
+		if question.Main {
+			first = append(first, asked)
+		} else {
+			rest = append(rest, asked)
+		}
+	}
+	base, err := s.catalog.Base()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, free := range []field{
+		{key: "domain", title: "Domain"},
+		{key: "email", title: "E-mail", needs: "domain"},
+		{key: "name", title: "Name"},
+		{key: "package", title: "Package"},
+		{key: "image", title: "Image"},
+		{key: "python", title: "Python", options: huh.NewOptions(base.Python.Images...)},
+	} {
+		free.help = generator.FreeHelp[free.key]
+		switch {
+		case known[free.key]:
+		case free.key == "domain" || free.needs == "domain": // they decide how the service is reached
+			first = append(first, free)
+		default:
+			rest = append(rest, free)
+		}
+	}
+	return first, rest, nil
+}
+
+func (s *interview) choices(question *generator.Question) ([]huh.Option[string], error) {
 	options := make([]huh.Option[string], len(question.Choices))
 	for i, name := range question.Choices {
-		layer, err := catalog.Layer(question.Name, name)
+		layer, err := s.catalog.Layer(question.Name, name)
 		if err != nil {
 			return nil, err
 		}
@@ -87,28 +135,106 @@ func fieldFor(catalog *generator.Catalog, question *generator.Question, chosen *
 		}
 		options[i] = huh.NewOption(label, name)
 	}
-	if question.Several {
-		return huh.NewMultiSelect[string]().Title(question.Title).Description(question.Help).Options(options...).Value(chosen), nil
-	}
-	return huh.NewSelect[string]().Title(question.Title).Description(question.Help).Options(options...).Accessor(first{chosen}), nil
+	return options, nil
 }
 
-// first lets a select work on the only element of a list.
-type first struct{ list *[]string }
-
-func (f first) Get() string      { return (*f.list)[0] }
-func (f first) Set(value string) { *f.list = []string{value} }
-
-// run shows one field. Accessible mode writes plain lines, for screen readers and terminals that cannot move the cursor.
-func run(ctx context.Context, in io.Reader, out io.Writer, field huh.Field) error {
-	form := huh.NewForm(huh.NewGroup(field)).WithInput(in).WithOutput(out).
-		WithAccessible(os.Getenv("ACCESSIBLE") != "" || os.Getenv("TERM") == "dumb")
-	if os.Getenv("NO_COLOR") != "" {
-		form = form.WithTheme(huh.ThemeBase())
+func (s *interview) ask(ctx context.Context, fields []field) error {
+	for _, field := range fields {
+		answers, err := s.resolve(s.asked)
+		if err != nil {
+			return err
+		}
+		if field.needs != "" && answers.Value(field.needs)[0] == "" {
+			continue
+		}
+		chosen := slices.Clone(answers.Value(field.key))
+		if err := run(ctx, s.in, s.out, s.widget(field, &chosen)); err != nil {
+			return err
+		}
+		for i, word := range chosen {
+			chosen[i] = strings.TrimSpace(word)
+		}
+		s.asked[field.key] = chosen
 	}
-	err := form.RunWithContext(ctx)
-	if ctx.Err() != nil && errors.Is(err, huh.ErrUserAborted) {
+	return nil
+}
+
+func (s *interview) widget(f field, chosen *[]string) huh.Field {
+	one := func(word string) error { return s.check(f.key, strings.TrimSpace(word)) }
+	title := f.title
+	if plain() {
+		title += ": " + f.help // there, huh shows nothing but titles
+	}
+	switch {
+	case f.several:
+		return huh.NewMultiSelect[string]().Title(title).Description(f.help).Options(f.options...).Value(chosen).
+			Validate(func(words []string) error { return s.check(f.key, words...) })
+	case f.options != nil:
+		return huh.NewSelect[string]().Title(title).Description(f.help).Options(f.options...).Value(&(*chosen)[0]).Validate(one)
+	}
+	return huh.NewInput().Title(title).Description(f.help).Value(&(*chosen)[0]).Validate(one)
+}
+
+// check says what is wrong with one more answer.
+func (s *interview) check(key string, words ...string) error {
+	asked := maps.Clone(s.asked)
+	asked[key] = words
+	answers, err := s.resolve(asked)
+	if err == nil {
+		_, err = s.catalog.NewPlan(answers, s.options)
+	}
+	if usage, is := errors.AsType[*generator.UsageError](err); is {
+		return errors.New(usage.Problem + "; " + usage.Hint)
+	}
+	return err
+}
+
+// plain says whether to write lines of text, for screen readers and terminals that cannot move the cursor.
+func plain() bool { return os.Getenv("ACCESSIBLE") != "" || os.Getenv("TERM") == "dumb" }
+
+// run shows one field.
+func run(ctx context.Context, in io.Reader, out io.Writer, field huh.Field) error {
+	form := huh.NewForm(huh.NewGroup(field)).WithOutput(out)
+	if plain() || os.Getenv("NO_COLOR") != "" { //nolint:misspell // the variable's own spelling
+		form = form.WithTheme(huh.ThemeFunc(huh.ThemeBase))
+	}
+	if plain() {
+		return runPlain(ctx, form, in)
+	}
+	err := form.WithInput(in).RunWithContext(ctx)
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
+}
+
+// runPlain shows a form as lines of text. There, huh goes on reading when the context ends, and takes the end of the input
+// for an answer.
+func runPlain(ctx context.Context, form *huh.Form, in io.Reader) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- form.WithAccessible(true).WithInput(ending{in, func() { cancel(ErrAborted) }}).Run() }()
+	select {
+	case <-ctx.Done():
+	case err := <-done:
+		if ctx.Err() == nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// ending tells that its input has ended.
+type ending struct {
+	io.Reader
+	tell func()
+}
+
+func (e ending) Read(data []byte) (int, error) {
+	n, err := e.Reader.Read(data)
+	if err != nil {
+		e.tell()
+	}
+	return n, err
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	parent := t.TempDir()
+	var words bytes.Buffer
+	code := run(ctx, []string{"new", filepath.Join(parent, "a", "shop"), "--yes"}, streams{strings.NewReader(""), io.Discard, &words})
+	if code != exitInterrupted || words.String() != "error: interrupted: nothing was written\n" {
+		t.Errorf("exit code %d, %q", code, &words)
+	}
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestFlagsOfTheHelp(t *testing.T) {
+	var help bytes.Buffer
+	if code := run(t.Context(), []string{"help", "new"}, streams{strings.NewReader(""), &help, io.Discard}); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+	for line := range strings.Lines(help.String()) {
+		if len(strings.TrimSuffix(line, "\n")) > helpWidth {
+			t.Errorf("too long for a terminal: %s", line)
+		}
+	}
+	flags := newNew(streams{}).Flags()
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if !strings.Contains(help.String(), "--"+flag.Name+" ") {
+			t.Errorf("--%s is not in the help", flag.Name)
+		}
+		if flag.Annotations[sectionMark] == nil {
+			t.Errorf("--%s has no section", flag.Name)
+		}
+	})
+}
