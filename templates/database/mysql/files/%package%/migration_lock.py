@@ -18,6 +18,9 @@ def migration_lock(execute: Callable[[str], object]) -> Iterator[None]:
     if execute(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})") != 1:
         raise TimeoutError("another migration is running")
     # What waits for a table makes every query behind it wait as well: give up soon
-    execute("SET SESSION lock_wait_timeout = 5")
+    execute(
+        "SET SESSION lock_wait_timeout = 5"
+        " /*!80000 , max_execution_time = 0 */ /*M!100101 , max_statement_time = 0 */"
+    )
     yield
     execute(f"SELECT RELEASE_LOCK({name})")

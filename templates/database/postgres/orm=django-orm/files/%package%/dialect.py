@@ -5,6 +5,11 @@ from typing import Any
 ENGINE = "django.db.backends.postgresql"
 OPTIONS: dict[str, Any] = {
     "connect_timeout": 5,
-    # Shorter than the application server's timeout: a stuck query fails, its worker survives
+    # A server that has vanished is noticed in a minute, not in hours
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    # A stuck query fails before the proxy gives up on its request
     "options": "-c statement_timeout=15s",
 }

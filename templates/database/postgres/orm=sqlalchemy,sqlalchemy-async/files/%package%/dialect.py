@@ -11,12 +11,17 @@ MIGRATION_OPTIONS: dict[str, Any] = {}
 ENGINE_OPTIONS: dict[str, Any] = {
     "connect_args": {
         "connect_timeout": 5,
-        # Shorter than the application server's timeout: a stuck query fails, its worker survives
+        # A server that has vanished is noticed in a minute, not in hours
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        # A stuck query fails before the proxy gives up on its request
         "options": "-c statement_timeout=15s",
     },
     # A connection that the server has dropped is replaced before it is used
     "pool_pre_ping": True,
-    # Per worker process; all of them together stay below the server's max_connections
+    # Per worker process: keep ten times the workers below the server's max_connections
     "pool_size": 5,
     "max_overflow": 5,
     "pool_timeout": 5,
