@@ -28,9 +28,9 @@ refresh-packages: ## Resolve the table of Python packages again (needs uv and th
 	python3 generator/lock/refresh/refresh.py
 
 .PHONY: e2e
-e2e: ## Generate repositories and run them on real servers
-	cd e2e && go vet ./... && go test -timeout 80m -parallel 2 ./...
+e2e: ## Generate repositories and run them on real servers and in containers
+	cd e2e && go vet ./... && go test -v -timeout 80m -parallel 2 ./...
 
 .PHONY: e2e-all
-e2e-all: ## The same over every combination
-	cd e2e && KITOUT_E2E_ALL=1 go test -timeout 240m -parallel 2 ./...
+e2e-all: ## The same, with every combination linted and run in containers
+	cd e2e && KITOUT_E2E_ALL=1 go test -v -timeout 240m -parallel 2 ./...

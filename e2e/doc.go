@@ -1,3 +1,4 @@
 // Package e2e generates repositories with the real command, installs them from their locks, runs their make targets against
-// real database servers and a real proxy, and restores their backups. It needs what e2e/setup installs.
+// real database servers, boots them as containers behind their proxy, restores their backups, and lints what they consist
+// of. It needs a container engine and what e2e/setup installs.
 package e2e

@@ -1,88 +1,178 @@
 package e2e
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
-// TestRepositories takes each framework on each database from nothing to a drilled restore.
+// TestRepositories takes each framework on each database from nothing to a drilled restore, and through the loss of its
+// example.
 func TestRepositories(t *testing.T) {
+	t.Parallel()
 	for _, framework := range frameworks {
 		for _, kind := range databases {
 			t.Run(framework+"/"+kind, func(t *testing.T) {
 				t.Parallel()
 				r := generate(t, "--framework", framework, "--database", kind)
-				if url := database(t, kind, framework); url != "" {
-					r.set("DATABASE_URL", url)
-				}
+				data := r.newStore(kind, "shop_"+framework)
+				r.configure("DATABASE_URL", data.url)
+				calls := r.recordCalls()
+
 				r.make("setup")
 				r.make("test")
 				r.make("check")
-				r.make("config-check")
+				if shown := r.make("config-check"); strings.Contains(shown, r.configured("SECRET_KEY")) {
+					t.Errorf("config-check shows the secret key:\n%s", shown)
+				}
 				r.make("migrate")
 				r.make("migrate") // nothing to do is no failure
+				r.make("migrations-check")
+				if kind == "sqlite" {
+					r.knowsItsTools()
+					r.checksFail(framework)
+				}
 
-				s := r.serve()
-				s.exercise()
-				s.stopInFlight()
+				s := r.serve("/readyz")
+				s.answersBesides()
+				s.useAPI()
+				s.useForm()
+				s.identifiesRequests()
+				r.processesHidePassword()
+				r.backsUp(data, s)
+				s.logsAreJSON()
 
-				r.backupSurvives()
-				r.refuses("SECRET_KEY", "ENVIRONMENT=production", "SECRET_KEY=change-me", "ALLOWED_HOSTS=localhost")
-				r.refuses("ALLOWED_HOSTS", "ENVIRONMENT=production", "ALLOWED_HOSTS=")
-				r.refuses("DATABASE_URL", "ENVIRONMENT=production", "DATABASE_URL=oracle://x")
+				r.servesHTTPS(r.newStore(kind, "bare_"+framework))
+				r.refuses()
+				if kind == "sqlite" {
+					r.develops()
+				}
+				if status := r.run("git", "status", "--porcelain"); status != "" {
+					t.Errorf("what the targets made is not ignored:\n%s", status)
+				}
 
 				r.make("remove-example")
 				r.make("test", "check", "migrate")
-				r.noSecretsLeft()
+				s = r.serve("/readyz")
+				s.answersBesides()
+				s.stop(s.pid, syscall.SIGTERM)
+				calls.hidePassword(kind != "sqlite")
+				r.noPasswordLeft()
 			})
 		}
 	}
 }
 
-// backupSurvives makes a backup, drills it, and expects damaged ones to be refused.
-func (r *repository) backupSurvives() {
-	r.t.Helper()
-	r.make("backup")
-	r.make("drill")
-	sets, err := filepath.Glob(filepath.Join(r.dir, "backups", "*.sha256"))
-	if err != nil || len(sets) != 1 {
-		r.t.Fatalf("backups: %v, %v", sets, err)
+// answersBesides checks what the service answers without its example.
+func (s *service) answersBesides() {
+	s.t.Helper()
+	s.expect("live", s.get("/livez"), 200)
+	s.expect("ready", s.get("/readyz"), 200)
+	s.expect("health before host checks", s.get("/livez", "Host", "10.1.2.3:8000"), 200)
+	if a := s.expect("metrics", s.get("/metrics"), 200); !strings.Contains(a.body, "# TYPE http_requests_total counter") {
+		s.t.Errorf("metrics: no metrics in\n%.300s", a.body)
 	}
-	set := strings.TrimSuffix(sets[0], ".sha256")
-	r.run("scripts/verify", set)
-	whole := readFile(r.t, set)
-	for name, damaged := range map[string]string{
-		"truncated": whole[:len(whole)/2],
-		"altered":   whole[:len(whole)/2] + "x" + whole[len(whole)/2+1:],
-		"empty":     "",
-	} {
-		if err := os.WriteFile(set, []byte(damaged), 0o600); err != nil {
-			r.t.Fatal(err)
-		}
-		if output, err := r.try("scripts/verify", set); err == nil {
-			r.t.Errorf("verify accepts a %s backup:\n%s", name, output)
-		}
-		if output, err := r.try("scripts/restore", "--yes", set); err == nil {
-			r.t.Errorf("restore accepts a %s backup:\n%s", name, output)
-		}
-	}
-	if err := os.WriteFile(set, []byte(whole), 0o600); err != nil {
-		r.t.Fatal(err)
-	}
-	r.run("scripts/restore", "--yes", set)
+	s.expect("unknown host", s.get("/", "Host", "evil.example"), 400)
+	s.expect("unknown page", s.get("/nowhere"), 404)
+	s.expect("a path out of the folder", s.get("/static/..%2f..%2f.env"), 400, 404)
+	s.expect("not UTF-8", s.get("/%ff"), 400, 404)
 }
 
-// noSecretsLeft looks for the database's password in everything that the repository has written.
-func (r *repository) noSecretsLeft() {
+// servesHTTPS runs the service in production behind a proxy, on a database without tables until migrations make them.
+func (r *repository) servesHTTPS(empty store) {
 	r.t.Helper()
-	err := filepath.WalkDir(r.dir, func(name string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.Contains(name, "/.venv/") {
+	production := r.with("ENVIRONMENT=production", "HTTPS=true", "PROXY_COUNT=1", "ALLOWED_HOSTS=shop.example.com",
+		"DATABASE_URL="+empty.url)
+	s := production.serve("/livez")
+	s.hsts = true
+	s.expect("not ready", s.get("/readyz"), 503)
+	s.headers = []string{"Host", "shop.example.com", "X-Forwarded-Proto", "https", "X-Forwarded-For", "192.0.2.1"}
+	s.expect("no tables", s.get("/api/notes"), 500)
+	s.expect("no tables for the page", s.get("/"), 500)
+	production.make("migrate")
+	s.expect("ready", s.do("GET", "/readyz", ""), 200)
+
+	s.base = "https://shop.example.com" // as browsers see it
+	s.http.Transport = asProxy{s.http.Transport, s.port}
+	s.useForm()
+	for name, proto := range map[string]string{"plain HTTP": "http", "a forged scheme": "https, http"} {
+		a := s.expect(name, s.get("/notes?a=b", "X-Forwarded-Proto", proto), 301, 307, 308)
+		if location := a.header.Get("Location"); location != "https://shop.example.com/notes?a=b" {
+			s.t.Errorf("%s leads to %q", name, location)
+		}
+	}
+	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
+		s.expect(path+" by plain HTTP", s.get(path, "X-Forwarded-Proto", "http", "Host", "10.0.0.1"), 200)
+	}
+	s.stop(s.pid, syscall.SIGTERM)
+	s.logsAreJSON()
+}
+
+// refuses starts the server with settings that production must not accept, and expects it to name them.
+func (r *repository) refuses() {
+	r.t.Helper()
+	for setting, value := range map[string]string{
+		"SECRET_KEY": "change-me", "ALLOWED_HOSTS": "*", "DATABASE_URL": "oracle://u:" + passwordMark + "@h/x", "PORT": "70000",
+		"HTTPS": "perhaps", "LOG_LEVEL": "LOUD",
+	} {
+		production := r.with("ENVIRONMENT=production", "ALLOWED_HOSTS=shop.example.com", setting+"="+value)
+		production.fails(setting, "make", "serve")
+	}
+}
+
+// develops runs the development server, on the port of the environment and on that of .env.
+func (r *repository) develops() {
+	r.t.Helper()
+	port := freePort(r.t)
+	s := r.with("PORT="+strconv.Itoa(port)).start("run", port, "/readyz")
+	s.expect("page", s.get("/"), 200)
+	s.stop(-s.pid, syscall.SIGINT) // as a terminal does
+	port = freePort(r.t)
+	r.configure("PORT", strconv.Itoa(port))
+	s = r.start("run", port, "/readyz")
+	s.stop(-s.pid, syscall.SIGINT)
+}
+
+var (
+	longOption = regexp.MustCompile(`--[a-z-]+`)
+	update     = regexp.MustCompile(`(?m)^update:.*\n((?:\t.*\n)+)`)
+)
+
+// knowsItsTools checks that the tools which were installed know the options that `make update` gives them: it needs the
+// network, so it is not run.
+func (r *repository) knowsItsTools() {
+	r.t.Helper()
+	recipe := update.FindStringSubmatch(readFile(r.t, r.path("Makefile")))
+	if recipe == nil {
+		r.t.Fatal("the Makefile has no target update")
+	}
+	help := r.run(".venv/bin/uv", "pip", "compile", "--help")
+	for _, option := range longOption.FindAllString(recipe[1], -1) {
+		if !regexp.MustCompile(option + `\b`).MatchString(help) {
+			r.t.Errorf("make update: uv pip compile has no option %s", option)
+		}
+	}
+}
+
+// noPasswordLeft looks for the database's password in everything that the repository has written but .env.
+func (r *repository) noPasswordLeft() {
+	r.t.Helper()
+	err := filepath.WalkDir(r.dir, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return err
+		case entry.Name() == ".venv":
+			return filepath.SkipDir
+		case entry.Name() == ".env", !entry.Type().IsRegular():
+			return nil
 		}
 		data, err := os.ReadFile(name)
-		if err == nil && strings.Contains(string(data), password) {
+		if strings.Contains(string(data), passwordMark) {
 			r.t.Errorf("%s holds the password", name)
 		}
 		return err

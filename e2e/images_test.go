@@ -1,0 +1,138 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// imageKeepsPromises looks into the running container of the application, and through the layers of its image.
+func (r *repository) imageKeepsPromises(image string) {
+	r.t.Helper()
+	inside := func(script string) (string, error) {
+		output, err := r.try("docker", "compose", "exec", "--no-TTY", "app", "sh", "-c", script)
+		return strings.TrimSpace(output), err
+	}
+	for _, test := range []struct{ what, script, want string }{
+		{"the user", "id -u", "10001"},
+		{"the effective capabilities", "sed -n 's/^CapEff:[[:space:]]*//p' /proc/1/status", "0000000000000000"},
+		{"the bounding capabilities", "sed -n 's/^CapBnd:[[:space:]]*//p' /proc/1/status", "0000000000000000"},
+		{"no_new_privs", "sed -n 's/^NoNewPrivs:[[:space:]]*//p' /proc/1/status", "1"},
+		{"process 1", "tr '\\0' ' ' </proc/1/cmdline | grep -c gunicorn", "1"},
+		{"what can be written",
+			"for folder in / /app /app/shop /app/.venv /etc /var; do touch $folder/x 2>/dev/null && echo $folder; done; true", ""},
+		{"what must be writable",
+			"for folder in /tmp /app/media; do touch $folder/x && rm $folder/x && echo $folder; done", "/tmp\n/app/media"},
+		{"code of another owner than root", "find /app -xdev ! -user root ! -path '/app/media*' ! -path '/app/data*'", ""},
+		{"programs that only a build or a developer needs", "command -v gcc cc make pip pip3 uv git pytest mypy ruff bandit; true", ""},
+		{"the installer", "python -c 'import importlib.util; print(importlib.util.find_spec(\"pip\"))'", "None"},
+		{"files that the service does not need",
+			"ls -A /app | grep -Ex '\\.env|\\.git|\\.github|tests|docs|Dockerfile|compose.*|Makefile|.*\\.md'; true", ""},
+	} {
+		if output, err := inside(test.script); err != nil || output != test.want {
+			r.t.Errorf("%s in the container: %q (%v), want %q", test.what, output, err, test.want)
+		}
+	}
+	terms := r.run("docker", "inspect", "--format", "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}",
+		strings.TrimSpace(r.compose("ps", "--quiet", "app")))
+	if strings.TrimSpace(terms) != "10001:10001 true [ALL]" {
+		r.t.Errorf("the container of the application runs under the terms %s", terms)
+	}
+	r.imagesHoldNoSecrets(image)
+}
+
+// imagesHoldNoSecrets looks for the secrets of .env in the history and the layers of the images.
+func (r *repository) imagesHoldNoSecrets(image string) {
+	r.t.Helper()
+	var secrets []string
+	for _, name := range []string{"SECRET_KEY", "DATABASE_PASSWORD", "DATABASE_ROOT_PASSWORD"} {
+		if secret := r.configured(name); secret != "" {
+			secrets = append(secrets, secret)
+		}
+	}
+	if len(secrets) == 0 {
+		r.t.Fatal(".env has no secrets")
+	}
+	history := r.run("docker", "history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
+	for _, secret := range secrets {
+		if strings.Contains(history, secret) {
+			r.t.Error("the image's history holds a secret")
+		}
+	}
+	if !r.layersHold(image, "class JsonFormatter") {
+		r.t.Error("the code is not found in the layers: neither would a secret be")
+	}
+	for _, name := range []string{image, image + "-proxy", image + "-backup"} {
+		if r.layersHold(name, secrets...) {
+			r.t.Errorf("a layer of %s holds a secret", name)
+		}
+	}
+}
+
+// layersHold says whether one of the texts is in a layer of an image.
+func (r *repository) layersHold(image string, texts ...string) bool {
+	r.t.Helper()
+	save := r.command(r.t.Context(), "docker", "save", image)
+	layers, err := save.StdoutPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := save.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	found, err := holds(layers, texts)
+	if err := errors.Join(err, save.Wait()); err != nil {
+		r.t.Fatalf("docker save %s: %v", image, err)
+	}
+	return found
+}
+
+// holds reads all of a stream, piece by piece, and says whether one of the texts is in it.
+func holds(stream io.Reader, texts []string) (bool, error) {
+	const overlap = 256 // more than a text has, which may begin in one piece and end in the next
+	buffer := make([]byte, overlap+1<<20)
+	found := false
+	for kept := 0; ; {
+		n, err := io.ReadFull(stream, buffer[kept:])
+		window := buffer[:kept+n]
+		for _, text := range texts {
+			found = found || bytes.Contains(window, []byte(text))
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return found, nil
+		case err != nil:
+			return found, err
+		}
+		kept = copy(buffer, window[len(window)-overlap:])
+	}
+}
+
+// reloads changes the code outside the container and waits for the answer of the new code.
+func (r *repository) reloads(c *client) {
+	r.t.Helper()
+	file := r.path("shop/health.py")
+	code := readFile(r.t, file)
+	changed := strings.Replace(code, `"ok"`, `"reloaded"`, 1)
+	if changed == code {
+		r.t.Fatal("shop/health.py has no status to change")
+	}
+	// In place: the folder is mounted
+	if err := os.WriteFile(file, []byte(changed), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	err := await(func() error {
+		a, err := c.try("GET", "/livez", "")
+		if err == nil && (a.status != http.StatusOK || !strings.Contains(a.body, "reloaded")) {
+			err = fmt.Errorf("%d: %s", a.status, a.body)
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Errorf("the code was not reloaded: %v", err)
+	}
+}

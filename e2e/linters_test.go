@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// linter is a program that holds files of a repository against the rules of their format.
+type linter struct {
+	name    string
+	command func(r *repository) []string
+	// file with the content broken makes the linter say why, which proves that it looks at that file.
+	file, broken, why string
+}
+
+const workflow = `name: CI
+on: push
+permissions: {}
+jobs:
+  test:
+    runs-on: ubuntu-24.04
+    steps:
+`
+
+// linters are those of formats that do not depend on the Python environment, which `make check` looks after.
+var linters = []linter{
+	{
+		"hadolint", tool("hadolint", "Dockerfile"),
+		"Dockerfile", "FROM debian\nRUN cd /tmp\n", "DL3006",
+	},
+	{
+		"shellcheck", func(r *repository) []string {
+			return append(tool("shellcheck", "--external-sources", "--source-path=SCRIPTDIR")(r), r.shellScripts()...)
+		},
+		"scripts/migrate", "#!/bin/sh\nrm -rf $1/x\n", "SC2086",
+	},
+	{
+		"actionlint", func(r *repository) []string { return tool("actionlint", "-shellcheck", toolPath(r, "shellcheck"))(r) },
+		".github/workflows/ci.yml", workflow + "      - run: echo ${{ matrix.nothing }}\n", "[expression]",
+	},
+	{
+		"zizmor", tool("zizmor", "--offline", "--persona", "pedantic", "--no-progress", "--color", "never", ".github"),
+		".github/workflows/ci.yml", workflow + "      - uses: actions/checkout@v4\n", "unpinned-uses",
+	},
+	{
+		"yamllint", tool("yamllint", "--strict", "--config-data",
+			"{extends: default, ignore: /.kitout/, rules: {line-length: {max: 120}, document-start: disable, truthy: {check-keys: false}}}", "."),
+		"compose.dev.yaml", "services:\n  app: {}\nservices: {}\n", "duplication of key",
+	},
+	{
+		"schema of workflows", tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"),
+		".github/workflows/ci.yml", workflow + "      - ran: true\n", "Schema validation errors",
+	},
+	{
+		"schema of Dependabot", tool("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"),
+		".github/dependabot.yml", "version: 2\nupdates: [{package-ecosystem: pip}]\n", "Schema validation errors",
+	},
+	{
+		"schema of Compose", tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml", "compose.dev.yaml"),
+		"compose.dev.yaml", "services: {app: {prots: []}}\n", "Schema validation errors",
+	},
+	{
+		"docker compose", program("docker", "compose", "config", "--quiet"),
+		"compose.yaml", "services: {app: {image: app, depends_on: [nobody]}}\n", "undefined service",
+	},
+	{
+		"docker compose for development",
+		program("docker", "compose", "--file", "compose.yaml", "--file", "compose.dev.yaml", "config", "--quiet"),
+		"compose.dev.yaml", "services: {app: {networks: [nowhere]}}\n", "undefined network",
+	},
+	{
+		"gixy", tool("gixy", "deploy/nginx/nginx.conf"),
+		"deploy/nginx/application.conf", "proxy_pass http://application;\nadd_header X-Path $uri;\n", "http_splitting",
+	},
+	{
+		"nginx", nginx,
+		"deploy/nginx/application.conf", "proxy_pas http://application;\n", `unknown directive "proxy_pas"`,
+	},
+	{
+		"promtool check rules", tool("promtool", "check", "rules", "deploy/prometheus/alerts.yml"),
+		"deploy/prometheus/alerts.yml", "groups: [{name: x, rules: [{alert: Y, expr: sum(}]}]\n", "could not parse expression",
+	},
+	{
+		"promtool check config", tool("promtool", "check", "config", "deploy/prometheus/prometheus.yml"),
+		"deploy/prometheus/prometheus.yml", "scrape_confs: []\n", "scrape_confs not found",
+	},
+	{
+		"promtool test rules", tool("promtool", "test", "rules", "deploy/prometheus/alerts_test.yml"),
+		"deploy/prometheus/alerts.yml", "groups: []\n", "exp:",
+	},
+	{
+		"editorconfig", tool("editorconfig-checker", "-no-color", "-disable-indent-size", "-exclude", `^\.kitout/`),
+		"scripts/migrate", "#!/bin/sh\n\texit 0  \n", "railing whitespace",
+	},
+}
+
+// program is a command of the machine.
+func program(name string, args ...string) func(*repository) []string {
+	return func(*repository) []string { return append([]string{name}, args...) }
+}
+
+// tool is one of the programs that e2e/setup installs beside the machine's own.
+func tool(name string, args ...string) func(*repository) []string {
+	return func(r *repository) []string { return append([]string{toolPath(r, name)}, args...) }
+}
+
+func toolPath(r *repository, name string) string {
+	r.t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return filepath.Join(cache, "kitout-e2e", "bin", name)
+}
+
+// nginx tests the configuration in the proxy's image, under the terms that Compose sets.
+func nginx(r *repository) []string {
+	args := []string{"docker", "run", "--rm", "--user", "101:101", "--read-only", "--tmpfs", "/tmp", "--network", "none", "--cap-drop", "ALL",
+		"--volume", r.path("certificates") + ":/etc/nginx/certificates:ro"}
+	for _, name := range []string{"nginx.conf", "headers.conf", "application.conf"} {
+		args = append(args, "--volume", r.path("deploy/nginx/"+name)+":/etc/nginx/"+name+":ro")
+	}
+	return append(args, "nginx:1.30", "nginx", "-t")
+}
+
+// shellScripts are the files of the repository that a shell runs.
+func (r *repository) shellScripts() []string {
+	r.t.Helper()
+	var scripts []string
+	for name := range strings.Lines(r.run("git", "ls-files")) {
+		name = strings.TrimSpace(name)
+		first, _, _ := strings.Cut(readFile(r.t, r.path(name)), "\n")
+		if strings.HasPrefix(first, "#!") && strings.HasSuffix(first, "sh") || strings.HasSuffix(name, ".sh") {
+			scripts = append(scripts, name)
+		}
+	}
+	if len(scripts) == 0 {
+		r.t.Fatal("no shell scripts")
+	}
+	return scripts
+}
+
+// TestLint holds the files of each framework and database against the linters, with and without a domain.
+func TestLint(t *testing.T) {
+	t.Parallel()
+	for i, framework := range frameworks {
+		for j, kind := range databases {
+			for k, name := range []string{"", domain} {
+				if !thorough && (i+j+k)%2 != 0 {
+					continue
+				}
+				flags := []string{"--framework", framework, "--database", kind}
+				title := framework + "/" + kind
+				if name != "" {
+					flags = append(flags, "--domain", name, "--email", "admin@example.com")
+					title += "/https"
+				}
+				t.Run(title, func(t *testing.T) {
+					t.Parallel()
+					r := generate(t, flags...)
+					if name != "" {
+						r.certify(name)
+					}
+					for _, l := range linters {
+						command := l.command(r)
+						if output, err := r.try(command[0], command[1:]...); err != nil {
+							t.Errorf("%s: %v\n%s", l.name, err, tail(output))
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestLintersFail proves for each linter that it finds something where there is something.
+func TestLintersFail(t *testing.T) {
+	t.Parallel()
+	r := generate(t, "--database", "postgres")
+	for _, l := range linters {
+		t.Run(l.name, func(t *testing.T) {
+			r := &repository{t: t, dir: r.dir, env: r.env}
+			command := l.command(r)
+			r.breaks(l.file, func(string) string { return l.broken }, l.why, command[0], command[1:]...)
+		})
+	}
+}

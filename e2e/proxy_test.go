@@ -1,0 +1,204 @@
+package e2e
+
+import (
+	"compress/gzip"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// behindProxy checks what the proxy adds to the application.
+func (c *client) behindProxy() {
+	c.t.Helper()
+	c.expect("metrics are for the inside", c.get("/metrics"), 404)
+	c.expect("metrics by another spelling", c.get("//metrics"), 404)
+	const id = "e2e-0123456789abcdef"
+	if a := c.expect("request id", c.get("/", "X-Request-ID", id), 200); a.header.Get("X-Request-ID") != id {
+		c.t.Errorf("request id %q came back as %q", id, a.header.Get("X-Request-ID"))
+	}
+	if a := c.expect("forged request id", c.get("/", "X-Request-ID", `a b"c`), 200); strings.ContainsAny(a.header.Get("X-Request-ID"), `" `) {
+		c.t.Errorf("a malformed request id came back: %q", a.header.Get("X-Request-ID"))
+	}
+	if a := c.expect("404", c.get("/nowhere"), 404); strings.ContainsAny(a.header.Get("Server"), "0123456789") {
+		c.t.Errorf("the version is shown: %q", a.header.Get("Server"))
+	}
+
+	sheet := c.find(styleSheet, c.get("/"))[1]
+	styles := c.expect("style sheet", c.get(sheet, "Accept-Encoding", "gzip"), 200)
+	if cache := styles.header.Get("Cache-Control"); !strings.Contains(cache, "immutable") {
+		c.t.Errorf("%s: Cache-Control is %q", sheet, cache)
+	}
+	if styles.header.Get("Content-Encoding") != "gzip" || !strings.HasPrefix(styles.header.Get("Content-Type"), "text/css") {
+		c.t.Errorf("%s: %v", sheet, styles.header)
+	}
+	if unzipped, err := gzip.NewReader(strings.NewReader(styles.body)); err != nil {
+		c.t.Errorf("%s: %v", sheet, err)
+	} else if text, err := io.ReadAll(unzipped); err != nil || !strings.Contains(string(text), "{") {
+		c.t.Errorf("%s: %v: %s", sheet, err, text)
+	}
+	if cache := c.expect("unhashed style sheet", c.get("/static/style.css"), 200).header.Get("Cache-Control"); strings.Contains(cache, "immutable") {
+		c.t.Errorf("/static/style.css, whose name has no hash: Cache-Control is %q", cache)
+	}
+	c.expect("a path out of the folder", c.get("/static/..%2f..%2fetc/nginx/nginx.conf"), 400, 404)
+	if !c.hsts {
+		c.expect("unknown host", c.get("/", "Host", "evil.example"), 400)
+	}
+}
+
+// rateLimited asks more often than anyone types, and expects the proxy to say 429 to some.
+func (c *client) rateLimited() {
+	c.t.Helper()
+	answers := make(chan answer, 80)
+	for range cap(answers) {
+		go func() {
+			a, err := c.try("GET", "/api/notes", "")
+			if err != nil {
+				a.body = err.Error()
+			}
+			answers <- a
+		}()
+	}
+	limited := 0
+	for range cap(answers) {
+		switch a := <-answers; a.status {
+		case http.StatusOK:
+		case http.StatusTooManyRequests:
+			limited++
+			c.expect("too many requests", a, 429)
+			if !strings.Contains(a.body, `"error"`) {
+				c.t.Errorf("too many requests: %q", a.body)
+			}
+		default:
+			c.t.Errorf("one request of many: %d: %.300s", a.status, a.body)
+		}
+	}
+	if limited == 0 || limited == cap(answers) {
+		c.t.Errorf("of %d requests at once, %d were limited", cap(answers), limited)
+	}
+}
+
+// secureSite is the repository's proxy by TLS, with a certificate that was made for the test.
+func (r *repository) secureSite(name string) *client {
+	r.t.Helper()
+	pool := r.certify(name)
+	http, https := freePort(r.t), strconv.Itoa(freePort(r.t))
+	r.configure("HTTP_PORT", "127.0.0.1:"+strconv.Itoa(http)) // published on the loopback address only
+	r.configure("HTTPS_PORT", "127.0.0.1:"+https)
+	r.configure("ALLOWED_HOSTS", name)
+	return secureClient(r, name, "127.0.0.1:"+https, &tls.Config{RootCAs: pool, ServerName: name})
+}
+
+func secureClient(r *repository, name, address string, config *tls.Config) *client {
+	r.t.Helper()
+	c := newClient(r.t, "https://"+name, address, &http.Transport{TLSClientConfig: config.Clone(), ForceAttemptHTTP2: true})
+	c.dial = func() (net.Conn, error) { return tls.Dial("tcp", address, config) }
+	c.hsts, c.patient = true, true
+	return c
+}
+
+// certify writes a certificate and its key where the proxy looks for them, and a proof for the certificate authority.
+func (r *repository) certify(name string) *x509.CertPool {
+	r.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+	for name, content := range map[string][]byte{
+		"fullchain.pem":                         chain,
+		"privkey.pem":                           pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+		"acme/.well-known/acme-challenge/token": []byte("proof"),
+	} {
+		file := r.path(filepath.Join("certificates", name))
+		writeFile(r.t, file, string(content))
+		// The proxy runs as another user
+		if err := os.Chmod(file, 0o644); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(chain)
+	return pool
+}
+
+// secured checks what holds by TLS only: versions, ciphers, names, HTTP/2, and the way from plain HTTP.
+func (r *repository) secured(c *client) {
+	r.t.Helper()
+	if a := c.expect("HTTP/2", c.get("/livez"), 200); a.proto != "HTTP/2.0" {
+		r.t.Errorf("spoken was %s", a.proto)
+	}
+	config := c.http.Transport.(*http.Transport).TLSClientConfig
+	address := r.configured("HTTPS_PORT")
+	for name, test := range map[string]struct {
+		change func(*tls.Config)
+		want   string // in the error; empty for a connection
+	}{
+		"TLS 1.1": {func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "protocol version"},
+		"TLS 1.2": {func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, ""},
+		"TLS 1.3": {func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }, ""},
+		"a weak cipher": {func(c *tls.Config) {
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+		}, "handshake failure"},
+		"another name": {func(c *tls.Config) { c.ServerName = "evil.example" }, "unrecognized name"},
+		"no name":      {func(c *tls.Config) { c.ServerName, c.InsecureSkipVerify = "", true }, "unrecognized name"},
+	} {
+		changed := config.Clone()
+		changed.NextProtos = nil
+		test.change(changed)
+		connection, err := tls.Dial("tcp", address, changed)
+		if err == nil {
+			connection.Close()
+		}
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			r.t.Errorf("%s: %v", name, err)
+		}
+	}
+	if a, err := c.try("GET", "/", "", "Host", "evil.example"); err == nil && a.status != http.StatusMisdirectedRequest {
+		r.t.Errorf("another host than the certificate's by HTTP/2: %d\n%.300s", a.status, a.body)
+	}
+	older := config.Clone()
+	older.NextProtos = nil
+	old := newClient(r.t, c.base, address, &http.Transport{TLSClientConfig: older})
+	if a, err := old.try("GET", "/", "", "Host", "evil.example"); err == nil {
+		r.t.Errorf("another host than the certificate's by HTTP/1.1: %d\n%.300s", a.status, a.body)
+	}
+	if a := old.get("/livez"); a.proto != "HTTP/1.1" || a.status != http.StatusOK {
+		r.t.Errorf("by HTTP/1.1: %s %d", a.proto, a.status)
+	}
+
+	plain := newClient(r.t, "http://"+domain, r.configured("HTTP_PORT"), &http.Transport{})
+	if a := plain.expect("plain HTTP", plain.get("/notes?a=b"), 308); a.header.Get("Location") != "https://"+domain+"/notes?a=b" {
+		r.t.Errorf("plain HTTP leads to %q", a.header.Get("Location"))
+	}
+	if a := plain.get("/.well-known/acme-challenge/token"); a.status != 200 || a.body != "proof" {
+		r.t.Errorf("the certificate authority finds no proof: %d %q", a.status, a.body)
+	}
+	if a, err := plain.try("GET", "/", "", "Host", "evil.example"); err == nil {
+		r.t.Errorf("another host by plain HTTP: %d\n%.300s", a.status, a.body)
+	}
+}
