@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -29,30 +30,62 @@ type Given struct {
 	Values map[string][]string
 }
 
-// Free names the answers that are no choice, in the order in which they are asked.
-var Free = []string{"name", "package", "domain", "email", "image", "python"}
+// FreeAnswer is an answer that is no choice.
+type FreeAnswer struct {
+	Key   string
+	Title string // the prompt's word
+	Kind  string // what the help calls its value
+	Help  string // what it is, and what becomes of it when it is not given
+	Main  bool   // asked with the main questions: it decides how the service is reached
+	Needs string // another free answer without which this one makes no sense
 
-// FreeHelp says what a free answer is, and what becomes of it when it is not given.
-var FreeHelp = map[string]string{
-	"name":    "the project's name (default: the folder's)",
-	"package": "the Python package (default: the name with underscores)",
-	"domain":  "the public host name; without it, plain HTTP for trusted networks",
-	"email":   "whom the certificate authority writes to",
-	"image":   "the container image, without a tag (default: the name)",
-	"python":  "the image's Python version",
+	of func(*Answers) *string
+}
+
+// Free are the free answers, in their order in the help and in the record.
+var Free = []FreeAnswer{
+	{
+		Key: "name", Title: "Name", Kind: "NAME", Help: "the project's name (default: the folder's)",
+		of: func(a *Answers) *string { return &a.Name },
+	},
+	{
+		Key: "package", Title: "Package", Kind: "NAME", Help: "the Python package (default: the name with underscores)",
+		of: func(a *Answers) *string { return &a.Package },
+	},
+	{
+		Key: "domain", Title: "Domain", Kind: "HOST", Help: "the public host name; without it, plain HTTP for trusted networks", Main: true,
+		of: func(a *Answers) *string { return &a.Domain },
+	},
+	{
+		Key: "email", Title: "E-mail", Kind: "ADDRESS", Help: "whom the certificate authority writes to", Main: true, Needs: "domain",
+		of: func(a *Answers) *string { return &a.Email },
+	},
+	{
+		Key: "image", Title: "Image", Kind: "NAME", Help: "the container image, without a tag (default: the name)",
+		of: func(a *Answers) *string { return &a.Image },
+	},
+	{
+		Key: "python", Title: "Python", Kind: "VERSION", Help: "the image's Python version",
+		of: func(a *Answers) *string { return &a.Python },
+	},
 }
 
 //go:embed pynames/reserved.txt
 var reservedNames string
 
 var (
-	namePattern    = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	packagePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	domainPattern  = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
-	emailPattern   = regexp.MustCompile(`^[A-Za-z0-9._%+-]{1,64}@([a-z0-9-]+\.)+[a-z]{2,63}$`)
-	imagePattern   = regexp.MustCompile(`^([a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]{1,5})?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
-	notInName      = regexp.MustCompile(`[^a-z0-9]+`)
+	namePattern    = compiled(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	packagePattern = compiled(`^[a-z][a-z0-9_]*$`)
+	domainPattern  = compiled(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
+	emailPattern   = compiled(`^[A-Za-z0-9._%+-]{1,64}@([a-z0-9-]+\.)+[a-z]{2,63}$`)
+	imagePattern   = compiled(`^([a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]{1,5})?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
+	notInName      = compiled(`[^a-z0-9]+`)
 )
+
+// compiled returns an expression that is compiled when it is needed: most commands check no answers.
+func compiled(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 const (
 	longestName   = 40  // database servers cut identifiers at 63 bytes, and names get suffixes
@@ -136,7 +169,10 @@ func (c *Catalog) take(answers *Answers, key string, values []string, origin str
 	}
 	question := c.Question(key)
 	if question == nil {
-		keys := slices.Clone(Free)
+		var keys []string
+		for _, free := range Free {
+			keys = append(keys, free.Key)
+		}
 		for _, question := range c.Questions {
 			keys = append(keys, question.Name)
 		}
@@ -182,19 +218,10 @@ func (a *Answers) Value(key string) []string {
 }
 
 func (a *Answers) free(key string) *string {
-	switch key {
-	case "name":
-		return &a.Name
-	case "package":
-		return &a.Package
-	case "domain":
-		return &a.Domain
-	case "email":
-		return &a.Email
-	case "image":
-		return &a.Image
-	case "python":
-		return &a.Python
+	for _, free := range Free {
+		if free.Key == key {
+			return free.of(a)
+		}
 	}
 	return nil
 }
@@ -202,7 +229,7 @@ func (a *Answers) free(key string) *string {
 // derive fills in what follows from something else.
 func (a *Answers) derive(directory string) {
 	if a.Name == "" {
-		a.Name = strings.Trim(notInName.ReplaceAllString(strings.ToLower(directory), "-"), "-")
+		a.Name = strings.Trim(notInName().ReplaceAllString(strings.ToLower(directory), "-"), "-")
 	}
 	if a.Package == "" {
 		a.Package = strings.ReplaceAll(a.Name, "-", "_")
@@ -221,14 +248,14 @@ func (a *Answers) validate(origins map[string]string, images []string, taken fun
 		}
 		return &UsageError{Flag: origin, Problem: problem, Hint: hint}
 	}
-	if !namePattern.MatchString(a.Name) || len(a.Name) > longestName {
+	if !namePattern().MatchString(a.Name) || len(a.Name) > longestName {
 		const hint = "lower-case letters and digits, a letter first, words joined by hyphens, at most 40 characters: my-shop"
 		if origins["name"] == "" {
 			return fail("name", fmt.Sprintf("%q, from the folder's name, is not a project name", a.Name), "give one with --name: "+hint)
 		}
 		return fail("name", fmt.Sprintf("%q is not a project name", a.Name), hint)
 	}
-	if !packagePattern.MatchString(a.Package) || len(a.Package) > longestName {
+	if !packagePattern().MatchString(a.Package) || len(a.Package) > longestName {
 		return fail("package", fmt.Sprintf("%q is not a package name", a.Package),
 			"lower-case letters, digits and underscores, a letter first, at most 40 characters: my_shop")
 	}
@@ -239,13 +266,13 @@ func (a *Answers) validate(origins map[string]string, images []string, taken fun
 	if taken != nil && taken(a.Package) {
 		return fail("package", fmt.Sprintf("%q is a package that services depend on", a.Package), otherName)
 	}
-	if a.Domain != "" && (!domainPattern.MatchString(a.Domain) || len(a.Domain) > longestDomain) {
+	if a.Domain != "" && (!domainPattern().MatchString(a.Domain) || len(a.Domain) > longestDomain) {
 		return fail("domain", fmt.Sprintf("%q is not a host name", a.Domain), "a lower-case host name without scheme or port: shop.example.com")
 	}
-	if a.Email != "" && !emailPattern.MatchString(a.Email) {
+	if a.Email != "" && !emailPattern().MatchString(a.Email) {
 		return fail("email", fmt.Sprintf("%q is not an e-mail address", a.Email), "for example admin@example.com")
 	}
-	if !imagePattern.MatchString(a.Image) {
+	if !imagePattern().MatchString(a.Image) {
 		return fail("image", fmt.Sprintf("%q is not an image name", a.Image), "lower case, without a tag or digest: registry.example.com/team/shop")
 	}
 	if !slices.Contains(images, a.Python) {
@@ -260,9 +287,9 @@ func (c *Catalog) Command(a *Answers, directory string) []string {
 		directory = "./" + directory // it would be a flag
 	}
 	arguments := []string{"new", directory}
-	for _, key := range Free {
-		if value := *a.free(key); value != "" {
-			arguments = append(arguments, "--"+key, value)
+	for _, free := range Free {
+		if value := *free.of(a); value != "" {
+			arguments = append(arguments, "--"+free.Key, value)
 		}
 	}
 	for _, question := range c.Questions {

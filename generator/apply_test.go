@@ -126,6 +126,19 @@ func compareAll(target afero.Fs, files []File) ([]Change, error) {
 	return changes, nil
 }
 
+func TestCompareModes(t *testing.T) {
+	dir, folder := disk(t, tree{"run": "x\n", "read": "x\n"})
+	files := []File{{Path: "read", Content: []byte("x\n"), Mode: 0o644}, {Path: "run", Content: []byte("x\n"), Mode: 0o755}}
+	for _, want := range [][]Status{{Identical, Conflict}, {Identical, Identical}} { // the group's and others' bits are the user's
+		changes, err := compareAll(folder.Fs, files)
+		must(t, err)
+		wantSame(t, []Status{changes[0].Status, changes[1].Status}, want)
+		must(t, Decide(dir, changes, ReplaceWithNew))
+		must(t, Apply(folder.Fs, changes))
+	}
+	wantSame(t, snapshot(t, dir)["run"], "-rwxr-xr-x x\n")
+}
+
 func TestCompareWithoutAFolder(t *testing.T) {
 	change, err := compare(nil, File{Path: "a"})
 	must(t, err)
@@ -204,7 +217,7 @@ func (f failingFile) Close() error {
 }
 
 func TestApplyTakesBackWhateverFails(t *testing.T) {
-	before := tree{"old.sh": "old\n", "dir/old.txt": "old\n", "dir/keep.txt": "keep\n", "stale": "x\n", "stale" + temporarySuffix: "left by a kill\n"}
+	before := tree{"old.sh": "old\n", "dir/old.txt": "old\n", "dir/keep.txt": "keep\n", "stale": "x\n", stageFolder + "/stale": "left by a kill\n"}
 	files := []File{
 		{Path: "a/b/c.txt", Content: []byte("new c\n"), Mode: 0o644}, {Path: "a/d.sh", Content: []byte("new d\n"), Mode: 0o755},
 		{Path: "dir/keep.txt", Content: []byte("new keep\n"), Mode: 0o644}, {Path: "dir/old.txt", Content: []byte("new old\n"), Mode: 0o644},
@@ -217,12 +230,13 @@ func TestApplyTakesBackWhateverFails(t *testing.T) {
 		must(t, Decide(dir, changes, ReplaceWithNew))
 		changes[2].Status = Keep
 		old := snapshot(t, dir)
-		delete(old, "stale"+temporarySuffix) // may go, whatever happens
+		for _, left := range []string{stageFolder, stageFolder + "/stale"} {
+			delete(old, left)
+		}
 
 		left := n
 		err = Apply(failing{folder.Fs, &left}, changes)
 		got := snapshot(t, dir)
-		delete(got, "stale"+temporarySuffix)
 		if err != nil {
 			wantSame(t, got, old)
 			if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "somewhere") || strings.Contains(err.Error(), "\n") {
@@ -245,7 +259,7 @@ func TestApplySparesAFileThatAppeared(t *testing.T) {
 	dir, folder := disk(t, tree{"b": "somebody's\n"})
 	old := snapshot(t, dir)
 	err := Apply(folder.Fs, []Change{{File: File{Path: "a", Mode: 0o644}, Status: Create}, {File: File{Path: "b", Mode: 0o644}, Status: Create}})
-	wantError(t, err, "b: file exists")
+	wantError(t, err, "b: file already exists")
 	wantSame(t, snapshot(t, dir), old)
 }
 
@@ -294,14 +308,79 @@ func TestApplyNamesWhatCannotBeTakenBack(t *testing.T) {
 	wantSame(t, len(snapshot(t, dir)), 2)
 }
 
-// stubborn opens "a" only and removes nothing.
+// stubborn moves "a" into place, once, and nothing else.
 type stubborn struct{ afero.Fs }
 
-func (s stubborn) OpenFile(name string, flag int, mode fs.FileMode) (afero.File, error) {
-	if name != "a" {
-		return nil, errDisk
+func (s stubborn) Rename(from, to string) error {
+	switch to {
+	case "a":
+		return s.Fs.Rename(from, to)
+	case "b":
+		return errDisk
 	}
-	return s.Fs.OpenFile(name, flag, mode)
+	return fmt.Errorf("%s: %w", from, fs.ErrPermission)
 }
 
-func (s stubborn) Remove(name string) error { return fmt.Errorf("%s: %w", name, fs.ErrPermission) }
+// TestApplyAfterAKill stops an Apply before each of its steps, as a kill does: every file is whole, a secret is not there
+// without the .gitignore, the record not without the rest, and the next Apply completes what is there.
+func TestApplyAfterAKill(t *testing.T) {
+	files := []File{
+		{Path: ".env", Content: []byte("new env\n"), Mode: 0o600, Policy: Secret}, {Path: ".gitignore", Content: []byte(".env\n"), Mode: 0o644},
+		{Path: "a/b/c.txt", Content: []byte("new c\n"), Mode: 0o644}, {Path: "a/d.sh", Content: []byte("new d\n"), Mode: 0o755},
+		{Path: "dir/new", Content: []byte("new new\n"), Mode: 0o644}, {Path: "dir/old", Content: []byte("new old\n"), Mode: 0o644},
+		{Path: recordFile, Content: []byte("record\n"), Mode: 0o644},
+	}
+	apply := func(dir string, folder *Folder, steps int) {
+		changes, err := compareAll(folder.Fs, files)
+		must(t, err)
+		must(t, Decide(dir, changes, ReplaceWithNew))
+		defer func() { _ = recover() }()
+		must(t, Apply(killing{folder.Fs, &steps}, changes))
+	}
+	for n := range 200 {
+		dir, folder := disk(t, tree{"dir/old": "old\n", "theirs": "theirs\n"})
+		apply(dir, folder, n)
+		found := snapshot(t, dir)
+		_, recorded := found[recordFile]
+		_, secret := found[".env"]
+		_, ignored := found[".gitignore"]
+		for _, file := range files {
+			text, there := found[file.Path]
+			if want := file.Mode.String() + " " + string(file.Content); there && text != want && text != "-rw-r----- old\n" || !there && recorded {
+				t.Errorf("step %d: %s is %q", n, file.Path, text)
+			}
+		}
+		if secret && !ignored {
+			t.Errorf("step %d: a secret that git would take in", n)
+		}
+		apply(dir, folder, 1000)
+		wantSame(t, len(snapshot(t, dir)), len(files)+6)
+		if recorded {
+			return
+		}
+	}
+	t.Error("the record never came")
+}
+
+// killing is a file system on which a program ends before the n-th operation that changes something.
+type killing struct {
+	afero.Fs
+	left *int
+}
+
+func (k killing) step() {
+	if *k.left--; *k.left < 0 {
+		panic("killed")
+	}
+}
+
+func (k killing) RemoveAll(name string) error { k.step(); return k.Fs.RemoveAll(name) }
+
+func (k killing) Mkdir(name string, mode fs.FileMode) error { k.step(); return k.Fs.Mkdir(name, mode) }
+
+func (k killing) Rename(from, to string) error { k.step(); return k.Fs.Rename(from, to) }
+
+func (k killing) OpenFile(name string, flag int, mode fs.FileMode) (afero.File, error) {
+	k.step()
+	return k.Fs.OpenFile(name, flag, mode)
+}

@@ -18,7 +18,7 @@ type Status string
 const (
 	Create    Status = "create"
 	Identical Status = "identical"
-	Conflict  Status = "conflict" // the file exists with other content, and nothing has been decided
+	Conflict  Status = "conflict" // the file exists with other content, or is not executable as it should be, and nothing has been decided
 	Keep      Status = "keep"     // it stays as it is
 	Replace   Status = "replace"
 	Skip      Status = "skip" // a secret that git would take in
@@ -66,24 +66,27 @@ func compare(target afero.Fs, file File) (Change, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return change, nil
 	case err != nil:
-		return change, fmt.Errorf("%s: %w", file.Path, cause(err))
+		return change, fmt.Errorf("%s: %w", file.Path, Cause(err))
 	case !info.Mode().IsRegular():
 		return change, &ConflictError{Folder: target.Name(), Paths: []string{file.Path}, Problem: "is no regular file"}
 	}
 	change.OldMode = info.Mode().Perm()
 	if change.Old, err = afero.ReadFile(target, file.Path); err != nil {
-		return change, fmt.Errorf("%s: %w", file.Path, cause(err))
+		return change, fmt.Errorf("%s: %w", file.Path, Cause(err))
 	}
 	switch {
 	case file.Policy == Secret:
 		change.Status = Keep // the user's secrets outlive every run
-	case bytes.Equal(change.Old, file.Content):
+	case bytes.Equal(change.Old, file.Content) && (change.OldMode^file.Mode)&executable == 0:
 		change.Status = Identical
 	default:
 		change.Status = Conflict
 	}
 	return change, nil
 }
+
+// executable is all that git, too, takes of a mode.
+const executable fs.FileMode = 0o100
 
 // lstat does not follow a link at the end of the path, where the file system can tell.
 func lstat(target afero.Fs, name string) (fs.FileInfo, error) {
@@ -105,7 +108,7 @@ func parentsAreFolders(target afero.Fs, name string) error {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case err != nil:
-			return fmt.Errorf("%s: %w", name[:i], cause(err))
+			return fmt.Errorf("%s: %w", name[:i], Cause(err))
 		case !info.IsDir():
 			return &ConflictError{Folder: target.Name(), Paths: []string{name[:i]}, Problem: "is no folder"}
 		}
@@ -137,7 +140,7 @@ func Decide(folder string, changes []Change, resolution Resolution) error {
 		}
 		switch {
 		case resolution == ReplaceWithNew || path.Dir(change.Path) == RecordFolder:
-			change.Status = Replace // the record must say what is on the disk
+			change.Status = Replace // the record says what was generated, also of files that were kept: the base of a merge
 		case resolution == KeepExisting:
 			change.Status = Keep
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/afero"
@@ -37,12 +38,12 @@ func OpenFolder(name string) (*Folder, error) {
 		}
 		return folder, nil
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
+		return nil, fmt.Errorf("%s: %w", name, Cause(err))
 	case !info.IsDir():
 		return nil, &ConflictError{Folder: name, Problem: "is a file, not a folder"}
 	}
 	if folder.root, err = os.OpenRoot(name); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
+		return nil, fmt.Errorf("%s: %w", name, Cause(err))
 	}
 	folder.Fs, folder.Exists = rootFs{folder.root}, true
 	return folder, nil
@@ -55,11 +56,11 @@ func (f *Folder) Entries() ([]string, error) {
 	}
 	entries, err := os.ReadDir(f.name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.name, cause(err))
+		return nil, fmt.Errorf("%s: %w", f.name, Cause(err))
 	}
 	var names []string
 	for _, entry := range entries {
-		if entry.Name() != ".git" {
+		if entry.Name() != ".git" && entry.Name() != stageFolder {
 			names = append(names, entry.Name())
 		}
 	}
@@ -74,25 +75,53 @@ func (f *Folder) Close() error {
 	return f.root.Close()
 }
 
-// Write applies the changes. A folder that does not exist is made beside its place and renamed once, when it is whole: first
-// is called with the path that it has until then, for what belongs to it but is no file of the plan.
-// An error of it takes the new folder back, and the ones above it that were made for it.
+// Write applies the changes. A folder that does not exist is made beside its place and renamed once, when it is whole, and
+// so is one that is empty, where it can be replaced: first is called with the path that it has until then, for what belongs
+// to it but is no file of the plan; its error takes the new folder back, and the ones above it that were made for it. In a
+// folder that stays, first is called when everything is in place, and its error changes nothing.
 func (f *Folder) Write(changes []Change, first func(folder string) error) error {
-	if f.Exists {
-		if err := Apply(f.Fs, changes); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
+	if !f.Exists {
+		parent := filepath.Dir(f.name)
+		made := missing(parent)
+		err := f.stage(parent, changes, first)
+		if err == nil {
+			return nil
 		}
-		return first(f.name)
-	}
-	parent := filepath.Dir(f.name)
-	made := missing(parent)
-	if err := f.stage(parent, changes, first); err != nil {
 		for _, folder := range made {
 			_ = os.Remove(folder) // somebody else may have put something there
 		}
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
+	if f.replaceable() {
+		var refused error
+		err := f.stage(filepath.Dir(f.name), changes, func(folder string) error {
+			refused = first(folder)
+			return refused
+		})
+		switch {
+		case err == nil:
+			return nil
+		case refused != nil:
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	if err := Apply(f.Fs, changes); err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	_ = first(f.name)
 	return nil
+}
+
+// replaceable says whether nobody would miss the folder itself: it is empty, no link, and nobody stands in it. Where its
+// parent is out of reach, or a file system is mounted on it, only the attempt tells.
+func (f *Folder) replaceable() bool {
+	info, err := os.Lstat(f.name)
+	here, hereErr := os.Stat(".")
+	if err != nil || hereErr != nil || !info.IsDir() || os.SameFile(info, here) {
+		return false
+	}
+	entries, err := os.ReadDir(f.name)
+	return err == nil && len(entries) == 0
 }
 
 // missing returns the folder at name and those above it that do not exist, the innermost first.
@@ -112,7 +141,7 @@ func (f *Folder) stage(parent string, changes []Change, first func(string) error
 	}
 	stage, err := os.MkdirTemp(parent, "."+filepath.Base(f.name)+".kitout-*")
 	if err != nil {
-		return cause(err)
+		return Cause(err)
 	}
 	if err := f.fill(stage, changes, first); err != nil {
 		return errors.Join(err, os.RemoveAll(stage))
@@ -123,23 +152,35 @@ func (f *Folder) stage(parent string, changes []Change, first func(string) error
 func (f *Folder) fill(stage string, changes []Change, first func(string) error) error {
 	root, err := os.OpenRoot(stage)
 	if err != nil {
-		return cause(err)
+		return Cause(err)
 	}
-	err = Apply(rootFs{root}, changes)
+	err = write(rootFs{root}, ".", due(changes))
+	if err == nil {
+		err = f.dress(root)
+	}
 	if err := errors.Join(err, root.Close()); err != nil {
-		return err
-	}
-	if err := os.Chmod(stage, 0o755); err != nil {
 		return err
 	}
 	if err := first(stage); err != nil {
 		return err
 	}
-	// rename replaces an empty folder that came into being meanwhile, and refuses one with files
-	if err := os.Rename(stage, f.name); err != nil {
-		return fmt.Errorf("cannot move the new folder to its place: %w", errors.Unwrap(err))
+	// this replaces a folder that is empty, and refuses one with files; os.Rename refuses both
+	if err := syscall.Rename(stage, f.name); err != nil {
+		return fmt.Errorf("cannot move the new folder to its place: %w", err)
 	}
 	return nil
+}
+
+// dress gives the new folder the mode of the one that it is to replace, or the one that all new folders have.
+func (f *Folder) dress(root *os.Root) error {
+	if !f.Exists {
+		return openUp(rootFs{root}, ".")
+	}
+	old, err := f.root.Stat(".")
+	if err != nil {
+		return err
+	}
+	return root.Chmod(".", old.Mode())
 }
 
 // rootFs makes an afero.Fs of an os.Root, which refuses every path that leads outside.

@@ -60,8 +60,37 @@ func TestFolderIsMadeInOneStep(t *testing.T) {
 	wantSame(t, len(snapshot(t, filepath.Join(parent, "a"))), len(found)+1) // nothing left beside it
 }
 
+func TestEmptyFolderIsReplacedInOneStep(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shop")
+	must(t, os.Mkdir(dir, 0o700))
+	before := snapshot(t, filepath.Dir(dir))
+	stop := errors.New("stop")
+	for _, refusal := range []error{stop, nil} {
+		folder, err := OpenFolder(dir)
+		must(t, err)
+		changes, err := changesFor(t, folder, Fail)
+		must(t, err)
+		err = folder.Write(changes, func(stage string) error {
+			if left, err := os.ReadDir(dir); len(left) > 0 || err != nil || filepath.Dir(stage) != filepath.Dir(dir) {
+				t.Errorf("%s holds %v, %v", dir, left, err)
+			}
+			return refusal
+		})
+		if !errors.Is(err, refusal) {
+			t.Error(err)
+		}
+		must(t, folder.Close())
+		if refusal != nil {
+			wantSame(t, snapshot(t, filepath.Dir(dir)), before)
+		}
+	}
+	found := snapshot(t, dir)
+	wantSame(t, found["."], "drwx------")
+	wantSame(t, found["run.sh"], "-rwxr-xr-x #!/bin/sh\n")
+}
+
 func TestEntriesLeaveGitOut(t *testing.T) {
-	dir, folder := disk(t, tree{".git/HEAD": "", "b": "", ".a": ""})
+	dir, folder := disk(t, tree{".git/HEAD": "", "b": "", ".a": "", stageFolder + "/b": ""})
 	entries, err := folder.Entries()
 	must(t, err)
 	wantSame(t, entries, []string{".a", "b"})

@@ -16,13 +16,12 @@ import (
 	"github.com/Masterminds/sprig/v3"
 )
 
-// fromSprig are the functions of sprig that templates may call: pure ones. No clock, randomness, environment or hidden hole.
+// fromSprig are the functions of sprig that templates may call: pure ones, which change nothing that they are given. No clock,
+// randomness, environment or hidden hole. docs/layers.md lists them.
 var fromSprig = []string{
-	"add", "add1", "append", "camelcase", "compact", "concat", "contains", "default", "dict", "div", "first", "hasKey", "has",
-	"hasPrefix", "hasSuffix", "indent", "initial", "join", "kebabcase", "last", "list", "lower", "max", "min",
-	"mul", "nindent", "prepend", "quote", "regexMatch", "repeat", "replace", "rest", "set", "snakecase", "sortAlpha",
-	"splitList", "squote", "sub", "ternary", "title", "toJson", "toString", "trim", "trimPrefix", "trimSuffix", "trunc", "uniq",
-	"until", "upper", "without", "wrap",
+	"add", "append", "concat", "contains", "default", "dict", "first", "has", "hasKey", "hasPrefix", "hasSuffix", "indent", "join",
+	"last", "list", "lower", "max", "min", "mul", "prepend", "quote", "repeat", "replace", "rest", "splitList", "sub", "ternary",
+	"title", "toJson", "trim", "trimPrefix", "trimSuffix", "uniq", "upper", "without", "wrap",
 }
 
 // pure are the functions that depend on nothing but their arguments; built once.
@@ -30,7 +29,6 @@ var pure = sync.OnceValue(func() template.FuncMap {
 	all := sprig.GenericFuncMap()
 	result := template.FuncMap{
 		"at": at, "where": where, "expand": expand, "pystring": pystring, "yamlstring": yamlstring, "tomlstring": tomlstring,
-		"shquote": shquote, "sortedkeys": sortedKeys,
 		"index": func(...any) (any, error) { return nil, errors.New("index hides holes: use at") },
 	}
 	for _, name := range fromSprig {
@@ -57,9 +55,9 @@ func (p *Plan) expandText(text string) (string, error) {
 	if !strings.Contains(text, "<%") {
 		return text, nil
 	}
-	parsed, err := template.New("value").Delims("<%", "%>").Option("missingkey=error").Funcs(functions(p.config)).Parse(text)
+	parsed, err := parseAlone(p.values, "value", text)
 	if err != nil {
-		return "", located(err)
+		return "", err
 	}
 	var out strings.Builder
 	if err := parsed.Execute(&out, p.data); err != nil {
@@ -72,12 +70,10 @@ func (p *Plan) expandText(text string) (string, error) {
 func at(m map[string]any, key string) (any, error) {
 	value, found := m[key]
 	if !found {
-		return nil, fmt.Errorf("no key %q; there are %s", key, strings.Join(sortedKeys(m), ", "))
+		return nil, fmt.Errorf("no key %q; there are %s", key, strings.Join(slices.Sorted(maps.Keys(m)), ", "))
 	}
 	return value, nil
 }
-
-func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
 
 // where returns the items whose key has the value; "!" before the key turns it round.
 func where(list []any, key string, value any) ([]any, error) {
@@ -136,16 +132,6 @@ func yamlstring(s string) string {
 }
 
 func tomlstring(s string) string { return strconv.Quote(s) }
-
-var plainShell = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
-// shquote writes one word of a POSIX shell.
-func shquote(s string) string {
-	if plainShell.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
 
 // secret returns 43 characters from the system's source of randomness. It fails in files that are recorded.
 func (r *renderer) secret() (string, error) {

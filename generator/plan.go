@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"text/template"
 )
 
 // Plan is what a set of answers amounts to: the layers in order, the facts and lists that their templates read, and who
@@ -19,6 +20,7 @@ type Plan struct {
 	catalog *Catalog
 	axes    map[string]string
 	data    map[string]any
+	values  *template.Template // the set of the templates in the layers' values
 	sources []source
 	fills   map[string][]fill
 	dropped map[string]string // slots of questions that were answered without an owner, and the question
@@ -58,7 +60,7 @@ const templateSuffix = ".tmpl"
 func (c *Catalog) NewPlan(answers *Answers, options Options) (*Plan, error) {
 	plan := &Plan{
 		Answers: answers, catalog: c, config: options,
-		axes: map[string]string{}, fills: map[string][]fill{}, dropped: map[string]string{},
+		axes: map[string]string{}, fills: map[string][]fill{}, dropped: map[string]string{}, values: newSet(options),
 	}
 	steps := []func() error{plan.chooseLayers, plan.settleAxes, plan.checkConditions, plan.resolveFacts, plan.collectLists, plan.collectFiles}
 	for _, step := range steps {
@@ -70,35 +72,48 @@ func (c *Catalog) NewPlan(answers *Answers, options Options) (*Plan, error) {
 }
 
 func (p *Plan) chooseLayers() error {
-	if err := p.addLayer(BaseLayer); err != nil {
-		return err
-	}
+	ids := []string{BaseLayer}
 	for _, question := range p.catalog.Questions {
 		for _, choice := range p.Answers.Choices[question.Name] {
-			if err := p.addLayer(path.Join(question.Name, choice)); err != nil {
-				return err
-			}
+			ids = append(ids, path.Join(question.Name, choice))
+		}
+	}
+	layers, failures := make([]*Layer, len(ids)), make([]error, len(ids))
+	parallel(len(ids), func() func(int) {
+		return func(i int) { layers[i], failures[i] = p.readLayer(ids[i]) }
+	})
+	for i, layer := range layers {
+		if failures[i] != nil {
+			return failures[i]
+		}
+		if err := p.addLayer(layer); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// addLayer reads a layer once, after the parts that it includes. within are the layers that include it.
-func (p *Plan) addLayer(id string, within ...string) error {
-	if slices.Contains(within, id) {
-		return fmt.Errorf("%s includes itself", id)
-	}
-	if slices.ContainsFunc(p.Layers, func(l *Layer) bool { return l.ID == id }) {
-		return nil
-	}
-	names := strings.NewReplacer("%package%", p.Answers.Package, "%name%", p.Answers.Name)
-	layer, err := readLayer(p.catalog.fsys, id, names)
-	if err != nil {
-		return err
-	}
+func (p *Plan) readLayer(id string) (*Layer, error) {
+	return readLayer(p.catalog.fsys, id, strings.NewReplacer("%package%", p.Answers.Package, "%name%", p.Answers.Name))
+}
+
+// addLayer adds a layer after the parts that it includes, each once. within are the layers that include it.
+func (p *Plan) addLayer(layer *Layer, within ...string) error {
+	within = append(within, layer.ID)
 	for _, part := range layer.Includes {
-		if err := p.addLayer(path.Join(PartsFolder, part), append(within, id)...); err != nil {
-			return fmt.Errorf("%s includes %s: %w", id, part, err)
+		id := path.Join(PartsFolder, part)
+		if slices.Contains(within, id) {
+			return fmt.Errorf("%s includes %s: %s includes itself", layer.ID, part, id)
+		}
+		if p.layer(id) != nil {
+			continue
+		}
+		included, err := p.readLayer(id)
+		if err == nil {
+			err = p.addLayer(included, within...)
+		}
+		if err != nil {
+			return fmt.Errorf("%s includes %s: %w", layer.ID, part, err)
 		}
 	}
 	p.Layers = append(p.Layers, layer)

@@ -5,10 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
-	"golang.org/x/tools/txtar"
 )
 
 // RecordFolder holds what kitout remembers of a repository: the record and the pristine text of managed files.
@@ -41,15 +40,16 @@ type RecordedFile struct {
 // recordFiles returns the record of the rendered files, as files of the repository.
 func (p *Plan) recordFiles(files []File) ([]File, error) {
 	record := Record{Format: recordFormat, Kitout: p.config.Kitout, Answers: map[string][]string{}}
-	for _, key := range Free {
-		if value := *p.Answers.free(key); value != "" {
-			record.Answers[key] = []string{value}
+	for _, free := range Free {
+		if value := *free.of(p.Answers); value != "" {
+			record.Answers[free.Key] = []string{value}
 		}
 	}
 	for question, choices := range p.Answers.Choices {
 		record.Answers[question] = choices
 	}
-	archive := &txtar.Archive{}
+	var archive bytes.Buffer
+	archive.Grow(archiveSize(files))
 	for _, file := range files {
 		entry := RecordedFile{Path: file.Path, Layer: file.Layer, Mode: fmt.Sprintf("%04o", file.Mode), Policy: file.Policy}
 		if file.Policy != Secret {
@@ -61,20 +61,46 @@ func (p *Plan) recordFiles(files []File) ([]File, error) {
 			if err := archivable(file); err != nil {
 				return nil, err
 			}
-			archive.Files = append(archive.Files, txtar.File{Name: file.Path, Data: file.Content})
+			fmt.Fprintf(&archive, "-- %s --\n", file.Path)
+			archive.Write(file.Content)
 		}
 	}
+	return []File{
+		{Path: baseFile, Content: archive.Bytes(), Mode: 0o644, Layer: "record", Policy: Managed},
+		{Path: recordFile, Content: record.yaml(), Mode: 0o644, Layer: "record", Policy: Managed},
+	}, nil
+}
+
+// archiveSize is how many bytes the pristine text takes, and a little more: a growing buffer would copy it several times.
+func archiveSize(files []File) (size int) {
+	for _, file := range files {
+		if file.Policy == Managed {
+			size += len(file.Path) + len("--  --\n") + len(file.Content)
+		}
+	}
+	return size
+}
+
+// yaml writes the record. The YAML library takes a sixth of a whole run for it.
+func (r *Record) yaml() []byte {
 	var text bytes.Buffer
 	text.WriteString("# Written by kitout, which needs it to update this repository. Commit it; do not edit it.\n")
-	encoder := yaml.NewEncoder(&text)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(record); err != nil {
-		return nil, fmt.Errorf("%s: %w", recordFile, err)
+	var answers []string
+	for _, key := range slices.Sorted(maps.Keys(r.Answers)) {
+		var values []string
+		for _, value := range r.Answers[key] {
+			values = append(values, yamlstring(value))
+		}
+		answers = append(answers, fmt.Sprintf("%s: [%s]", yamlstring(key), strings.Join(values, ", ")))
 	}
-	return []File{
-		{Path: baseFile, Content: txtar.Format(archive), Mode: 0o644, Layer: "record", Policy: Managed},
-		{Path: recordFile, Content: text.Bytes(), Mode: 0o644, Layer: "record", Policy: Managed},
-	}, nil
+	fmt.Fprintf(&text, "format: %d\nkitout: %s\nanswers: {%s}\nfiles:\n", r.Format, yamlstring(r.Kitout), strings.Join(answers, ", "))
+	for _, file := range r.Files {
+		fmt.Fprintf(&text, "  - path: %s\n    layer: %s\n    mode: %q\n    policy: %s\n", yamlstring(file.Path), yamlstring(file.Layer), file.Mode, file.Policy)
+		if file.SHA256 != "" {
+			fmt.Fprintf(&text, "    sha256: %q\n", file.SHA256)
+		}
+	}
+	return text.Bytes()
 }
 
 // archivable refuses what the archive's format cannot hold: it would come back changed.
@@ -82,8 +108,8 @@ func archivable(file File) error {
 	if len(file.Content) > 0 && file.Content[len(file.Content)-1] != '\n' {
 		return fmt.Errorf("%s (layer %s): the last line does not end", file.Path, file.Layer)
 	}
-	for line := range strings.Lines(string(file.Content)) {
-		if line = strings.TrimRight(line, "\n"); strings.HasPrefix(line, "-- ") && strings.HasSuffix(line, " --") {
+	for line := range bytes.Lines(file.Content) {
+		if line = bytes.TrimRight(line, "\n"); bytes.HasPrefix(line, []byte("-- ")) && bytes.HasSuffix(line, []byte(" --")) {
 			return fmt.Errorf("%s (layer %s): the line %q would end the file in %s", file.Path, file.Layer, line, baseFile)
 		}
 	}

@@ -63,6 +63,19 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// TestRecordIsReadBack holds the record's own writer against the YAML library.
+func TestRecordIsReadBack(t *testing.T) {
+	for _, word := range []string{"", "no", "3.10", "1e5", "a b", "a: b", "a #b", "@a", "admin+x@example.com", ".env", "é", `a"b\c`, "-", "- a", "~", "%a", "[a]", "null"} {
+		record := Record{
+			Format: 1, Kitout: word, Answers: map[string][]string{"a": {word, "b"}, "no": {"c"}},
+			Files: []RecordedFile{{Path: word, Layer: word, Mode: "0644", Policy: Managed, SHA256: "0123"}, {Path: "b", Layer: "c", Mode: "0600", Policy: Secret}},
+		}
+		var read Record
+		must(t, yaml.Unmarshal(record.yaml(), &read))
+		wantSame(t, read, record)
+	}
+}
+
 func TestRecordIsDeterministic(t *testing.T) {
 	first, err := build(t, shop(), "extras=bell,horn")
 	must(t, err)

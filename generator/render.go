@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/template"
+	"text/template/parse"
 )
 
 // File is one rendered file of the repository.
@@ -35,8 +36,8 @@ const (
 
 func (p Policy) valid() bool { return p == Managed || p == Once || p == Secret }
 
-// slotLine is a slot on a line of its own: the indentation, the directive, the name. An empty line after `blocks` belongs to it.
-var slotLine = regexp.MustCompile(`(?m)^([ \t]*)<%-? (?:slot ("[^"\n]+") %>[ \t]*\n|blocks ("[^"\n]+") %>[ \t]*\n(\n?))`)
+// slotLine is a slot on a line of its own, at the start of a text: the indentation, the directive, the name. An empty line after `blocks` belongs to it.
+var slotLine = regexp.MustCompile(`^([ \t]*)<%-? (?:slot ("[^"\n]+") %>[ \t]*\n|blocks ("[^"\n]+") %>[ \t]*\n(\n?))`)
 
 // prepared is the text of a template whose slots carry their indentation.
 type prepared struct {
@@ -49,17 +50,31 @@ func prepare(text string) prepared {
 		return prepared{text: text}
 	}
 	var slots []string
-	text = slotLine.ReplaceAllStringFunc(text, func(line string) string {
-		match := slotLine.FindStringSubmatch(line)
-		indent, lines, blocks, after := match[1], match[2], match[3], match[4]
-		slots = append(slots, strings.Trim(lines+blocks, `"`))
-		// the newlines move into the directive: an empty slot leaves no line, and errors keep their line numbers
-		if blocks != "" {
-			return fmt.Sprintf("<%% blocksAt %s %q %q\n%s%%>", blocks, indent, after, after)
+	var out strings.Builder
+	for text != "" {
+		end := strings.IndexByte(text, '\n') + 1
+		if end == 0 {
+			end = len(text)
 		}
-		return fmt.Sprintf("<%% slotAt %s %q\n%%>", lines, indent)
-	})
-	return prepared{text, slots}
+		// the expression is slow: only for a line that it may match
+		if line := text[:end]; strings.Contains(line, "slot ") || strings.Contains(line, "blocks ") {
+			if match := slotLine.FindStringSubmatch(text); match != nil {
+				indent, lines, blocks, after := match[1], match[2], match[3], match[4]
+				slots = append(slots, strings.Trim(lines+blocks, `"`))
+				// the newlines move into the directive: an empty slot leaves no line, and errors keep their line numbers
+				if blocks != "" {
+					fmt.Fprintf(&out, "<%% blocksAt %s %q %q\n%s%%>", blocks, indent, after, after)
+				} else {
+					fmt.Fprintf(&out, "<%% slotAt %s %q\n%%>", lines, indent)
+				}
+				text = text[len(match[0]):]
+				continue
+			}
+		}
+		out.WriteString(text[:end])
+		text = text[end:]
+	}
+	return prepared{out.String(), slots}
 }
 
 // Render executes every template of the plan and writes the locks. The files are sorted by path.
@@ -70,31 +85,37 @@ func (p *Plan) Render() ([]File, error) {
 	}
 	files := make([]File, len(p.sources)+len(p.locks))
 	failures := make([]error, len(files))
-	jobs := make(chan int)
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), 8) {
-		workers.Go(func() {
-			r := newRenderer(p, texts)
-			for i := range jobs {
-				if i < len(p.sources) {
-					files[i], failures[i] = r.file(p.sources[i])
-				} else {
-					files[i], failures[i] = p.lock(p.locks[i-len(p.sources)])
-				}
+	parallel(len(files), func() func(int) {
+		r := newRenderer(p, texts)
+		return func(i int) {
+			if i < len(p.locks) { // they take longest: first
+				files[i], failures[i] = p.lock(p.locks[i])
+			} else {
+				files[i], failures[i] = r.file(p.sources[i-len(p.locks)])
 			}
-		})
-	}
-	for i := len(files) - 1; i >= 0; i-- { // the locks take longest: first
-		jobs <- i
-	}
-	close(jobs)
-	workers.Wait()
+		}
+	})
 	if err := errors.Join(failures...); err != nil {
 		return nil, err
 	}
 	files = slices.DeleteFunc(files, func(f File) bool { return f.Content == nil })
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return files, nil
+}
+
+// parallel calls work with every index below n; worker returns a work function for each of the goroutines.
+func parallel(n int, worker func() (work func(i int))) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n, 8) {
+		workers.Go(func() {
+			work := worker()
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				work(i)
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // readTexts reads the sources and the fills, and holds the fills against the slots that are open.
@@ -175,7 +196,7 @@ type renderer struct {
 
 func newRenderer(p *Plan, texts map[string]prepared) *renderer {
 	r := &renderer{plan: p, texts: texts}
-	r.set = template.New("").Delims("<%", "%>").Option("missingkey=error").Funcs(functions(p.config)).Funcs(template.FuncMap{
+	r.set = newSet(p.config).Funcs(template.FuncMap{
 		"slotAt":   r.slot,
 		"blocksAt": r.blocks,
 		"slot":     notAlone,
@@ -213,16 +234,58 @@ func (r *renderer) execute(file string) (string, error) {
 	if !strings.Contains(text, "<%") {
 		return text, nil
 	}
-	parsed, err := r.set.New(file).Parse(text)
-	if err != nil {
-		return "", located(err)
+	parsed := r.set.Lookup(file)
+	if parsed == nil {
+		var err error
+		if parsed, err = parseAlone(r.set, file, text); err != nil {
+			return "", err
+		}
 	}
-	var out bytes.Buffer
-	out.Grow(2 * len(text))
+	var out strings.Builder
+	out.Grow(len(text))
 	if err := parsed.Execute(&out, r.plan.data); err != nil {
 		return "", located(err)
 	}
 	return out.String(), nil
+}
+
+// newSet is what templates are parsed into that share functions.
+func newSet(options Options) *template.Template {
+	return template.New("").Delims("<%", "%>").Option("missingkey=error").Funcs(functions(options))
+}
+
+// parseAlone adds a template to a set. It refuses named templates: whether another one knows them would depend on which was
+// parsed first, and by which worker.
+func parseAlone(set *template.Template, name, text string) (*template.Template, error) {
+	wanted := len(set.Templates())
+	if set.Lookup(name) == nil {
+		wanted++
+	}
+	parsed, err := set.New(name).Parse(text)
+	if err != nil {
+		return nil, located(err)
+	}
+	if len(set.Templates()) > wanted || callsOther(parsed.Root) {
+		return nil, fmt.Errorf("%s: define, block and template are not for layers: use a slot", name)
+	}
+	return parsed, nil
+}
+
+// callsOther says whether a part of a template executes a named one.
+func callsOther(node parse.Node) bool {
+	switch node := node.(type) {
+	case *parse.TemplateNode:
+		return true
+	case *parse.ListNode:
+		return node != nil && slices.ContainsFunc(node.Nodes, callsOther)
+	case *parse.IfNode:
+		return callsOther(node.List) || callsOther(node.ElseList)
+	case *parse.RangeNode:
+		return callsOther(node.List) || callsOther(node.ElseList)
+	case *parse.WithNode:
+		return callsOther(node.List) || callsOther(node.ElseList)
+	}
+	return false
 }
 
 // located writes text/template's errors as `file:line: problem`, and drops its own prefix.
@@ -263,10 +326,11 @@ func (r *renderer) blocks(name, indent, after string) (string, error) {
 
 // contributions are the texts that fill a slot, in order, each ending with one newline; empty ones are left out.
 func (r *renderer) contributions(name string) ([]string, error) {
-	if r.depth++; r.depth > deepest {
+	r.depth++
+	defer func() { r.depth-- }()
+	if r.depth > deepest {
 		return nil, fmt.Errorf("the slot %q fills itself", name)
 	}
-	defer func() { r.depth-- }()
 	var texts []string
 	for _, fill := range r.plan.fills[name] {
 		text := r.texts[fill.file].text

@@ -2,7 +2,9 @@ package generator
 
 import (
 	"io/fs"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -162,6 +164,42 @@ func TestTemplateErrorsAreLocated(t *testing.T) {
 	wantError(t, err, "layer base: base/files/README.md.tmpl:3", "layer colour/red: colour/red/slots/readme.lines.tmpl:3", `"nothing"`)
 }
 
+func TestNamedTemplatesAreRefused(t *testing.T) {
+	for _, text := range []string{
+		"<% define \"x\" %>x<% end %>", "<% block \"x\" . %>x<% end %>", "<% template \"base/files/README.md.tmpl\" . %>",
+		"<% if false %><% else %><% range .packages %><% with 1 %><% template \"x\" %><% end %><% end %><% end %>",
+	} {
+		_, err := shop().with("colour/red/files/a.txt.tmpl", text).render(t)
+		wantError(t, err, "layer colour/red: colour/red/files/a.txt.tmpl: ", "define, block and template are not for layers")
+		_, err = shop().adding("base/layer.yaml", "tasks: [{name: a, help: '"+text+"'}]\n").render(t)
+		wantError(t, err, "base/layer.yaml: ", "define, block and template are not for layers")
+	}
+}
+
+func TestFunctionsChangeNothing(t *testing.T) {
+	for _, name := range []string{"set", "unset", "merge", "mergeOverwrite", "push", "env", "now", "uuidv4", "randAlpha"} {
+		if slices.Contains(fromSprig, name) {
+			t.Errorf("%s changes what it is given, or depends on more than that", name)
+		}
+	}
+	for _, name := range fromSprig {
+		if pure()[name] == nil || reflect.ValueOf(pure()[name]).IsNil() {
+			t.Errorf("sprig has no %s", name)
+		}
+	}
+}
+
+func TestSlotsCountTheirDepth(t *testing.T) {
+	plan, err := shop().with("extras/bell/slots/shape.edges", nil).with("extras/bell/slots/shape.edges.tmpl", "<% slot \"shape.edges\" %>\n").plan(t)
+	must(t, err)
+	texts, err := plan.readTexts()
+	must(t, err)
+	r := newRenderer(plan, texts)
+	_, err = r.contributions("shape.edges")
+	wantError(t, err, "fills itself")
+	wantSame(t, r.depth, 0) // the next file of this worker starts anew
+}
+
 func TestPolicies(t *testing.T) {
 	tree := shop().with("base/files/notes/a/b.md", "x\n").with("base/files/notes.md", "x\n").with("base/files/notes/run", "#!/bin/sh\n")
 	files, err := tree.render(t)
@@ -225,13 +263,9 @@ func TestFunctions(t *testing.T) {
 		"yamlstring `a\"b`":                        `"a\"b"`,
 		`yamlstring "a\nb"`:                        `"a\nb"`,
 		"tomlstring `a\"\\`":                       `"a\"\\"`,
-		`shquote "a-b_c.d/e=1"`:                    "a-b_c.d/e=1",
-		`shquote "it's $HOME"`:                     `'it'\''s $HOME'`,
-		`shquote ""`:                               "''",
 		`at .shape "sides"`:                        "4",
 		`len (where .packages "group" "runtime")`:  "1",
 		`len (where .packages "!group" "runtime")`: "1",
-		`join "," (sortedkeys .axes)`:              "tone",
 	} {
 		files, err := shop().with("base/files/out.tmpl", "<% "+directive+" %>").render(t)
 		if err != nil {

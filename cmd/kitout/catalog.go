@@ -130,7 +130,7 @@ func givenPreset(name string) (generator.Given, error) {
 	if found == nil {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return generator.Given{}, usage(name+": "+reason(err), "name a readable file, or one of "+strings.Join(names, ", "))
+			return generator.Given{}, usage(name+": "+generator.Cause(err).Error(), "name a readable file, or one of "+strings.Join(names, ", "))
 		}
 		read, err := parsePreset(data)
 		if err != nil {

@@ -4,34 +4,30 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/kitout/kitout/generator"
 )
 
-// firstCommit makes a git repository of the folder at path, with one commit, unless it is part of one already. It
-// returns what the user should know, or "".
-func firstCommit(ctx context.Context, path string, changes []generator.Change, noGit bool) string {
+// firstCommit makes a git repository of the folder at path, with one commit, unless it is part of one already; one without a
+// commit serves if alone says that the folder held nothing else. It returns what the user should know, or "".
+func firstCommit(ctx context.Context, path string, changes []generator.Change, alone, noGit bool) string {
 	if noGit {
 		return ""
 	}
 	if _, err := exec.LookPath("git"); err != nil {
 		return "git is not installed: no repository was made"
 	}
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute // the parent of "." is not "."
-	}
-	parent := filepath.Dir(path)
-	if _, err := git(ctx, parent, "rev-parse", "--is-inside-work-tree"); err == nil {
+	switch up, err := git(ctx, path, "rev-parse", "--show-cdup"); {
+	case err != nil:
+		if message, err := git(ctx, path, "init", "--quiet", "--initial-branch=main"); err != nil {
+			return "git init failed: " + message
+		}
+	case up != "":
 		return "the folder is inside a git repository: no repository of its own was made"
-	}
-	if _, err := git(ctx, path, "rev-parse", "--git-dir"); err == nil {
+	case !alone || hasCommit(ctx, path):
 		return "the folder is a git repository already: commit the files yourself"
-	}
-	if message, err := git(ctx, path, "init", "--quiet", "--initial-branch=main"); err != nil {
-		return "git init failed: " + message
 	}
 	for _, change := range changes {
 		if change.Policy != generator.Secret {
@@ -49,6 +45,11 @@ func firstCommit(ctx context.Context, path string, changes []generator.Change, n
 		return "the files are staged but not committed: " + firstLine(message) + "; when that is settled, run git commit"
 	}
 	return ""
+}
+
+func hasCommit(ctx context.Context, path string) bool {
+	_, err := git(ctx, path, "rev-parse", "--verify", "--quiet", "HEAD")
+	return err == nil
 }
 
 // git runs one git command in a folder and returns what it said.

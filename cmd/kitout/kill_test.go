@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // kitout returns a command that runs this test binary as kitout, in a process group of its own.
@@ -25,54 +28,80 @@ func kitout(t *testing.T, args ...string) *exec.Cmd {
 	return command
 }
 
-// TestKill kills `kitout new` at random points: the folder is whole or absent.
+// TestKill kills `kitout new` at random points: the folder is whole, or as it was. Only one that holds .git cannot be replaced
+// in one step: there, what a kill leaves while files are being moved is completed by another run.
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	const kills = 60
-	random := rand.New(rand.NewPCG(3, 4))
-	whole, took := map[bool]map[string]fs.FileMode{}, map[bool]time.Duration{}
-	for _, git := range []bool{false, true} {
-		dir := filepath.Join(t.TempDir(), "shop")
-		start := time.Now()
-		output, err := kitout(t, arguments(dir, git)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, output)
-		}
-		took[git], whole[git] = time.Since(start), modes(t, dir)
-	}
-	absent, complete := 0, 0
-	for i := range kills {
-		git := i%4 == 3
-		dir := filepath.Join(t.TempDir(), "shop")
-		command := kitout(t, arguments(dir, git)...)
-		must(t, command.Start())
-		timer := time.AfterFunc(time.Duration(random.Int64N(int64(took[git]*5/4))), func() {
-			_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
-		})
-		_ = command.Wait()
-		timer.Stop()
-		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // git, where it outlived kitout
-		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-			absent++
-			continue
-		}
-		complete++
-		found := modes(t, dir)
-		for name, mode := range whole[git] {
-			if found[name] != mode {
-				t.Errorf("kill %d: %s is %s, not %s", i, name, found[name], mode)
+	for _, test := range []struct {
+		name    string
+		kills   int
+		git     bool
+		prepare func(dir string) error
+	}{
+		{"absent", 30, false, func(string) error { return nil }},
+		{"absent, with a commit", 10, true, func(string) error { return nil }},
+		{"empty", 30, false, func(dir string) error { return os.Mkdir(dir, 0o755) }},
+		{"empty, with a commit", 10, true, func(dir string) error { return os.Mkdir(dir, 0o755) }},
+		{"only .git", 30, false, func(dir string) error { return os.MkdirAll(filepath.Join(dir, ".git"), 0o755) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(3, 4))
+			fresh := func() string {
+				dir := filepath.Join(t.TempDir(), "shop")
+				must(t, test.prepare(dir))
+				return dir
 			}
-		}
-		if len(found) != len(whole[git]) {
-			t.Errorf("kill %d: %d files, not %d", i, len(found), len(whole[git]))
-		}
+			run := func(dir string, more ...string) {
+				if output, err := kitout(t, append(arguments(dir, test.git), more...)...).CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, output)
+				}
+			}
+			dir := fresh()
+			before := modes(t, dir, false)
+			start := time.Now()
+			run(dir)
+			took, whole := time.Since(start), modes(t, dir, test.git)
+			untouched, complete, partial := 0, 0, 0
+			for i := range test.kills {
+				dir := fresh()
+				killAfter(t, took/4+time.Duration(random.Int64N(int64(took))), arguments(dir, test.git)...)
+				found := modes(t, dir, false)
+				switch {
+				case maps.Equal(found, before):
+					untouched++
+					if i%5 > 0 {
+						continue
+					}
+					run(dir) // nothing that the kill left is in the way
+				case maps.Equal(found, whole):
+					complete++
+				case before["/.git"] != 0:
+					partial++
+					run(dir, "--on-conflict", "keep")
+				}
+				if diff := cmp.Diff(whole, modes(t, dir, test.git)); diff != "" {
+					t.Errorf("(-whole +found)\n%s", diff)
+				}
+			}
+			t.Logf("%d kills left the folder as it was, %d whole, %d on the way", untouched, complete, partial)
+			if untouched == 0 {
+				t.Error("no kill came in time")
+			}
+		})
 	}
-	t.Logf("%d kills left no folder, %d a whole one", absent, complete)
-	if absent == 0 {
-		t.Error("no kill came in time")
-	}
+}
+
+// killAfter runs kitout and kills it, and the git that it runs, when the time is up.
+func killAfter(t *testing.T, wait time.Duration, args ...string) {
+	t.Helper()
+	command := kitout(t, args...)
+	must(t, command.Start())
+	timer := time.AfterFunc(wait, func() { _ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
+	_ = command.Wait()
+	timer.Stop()
+	_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // git, where it outlived kitout
 }
 
 func arguments(dir string, git bool) []string {
@@ -83,18 +112,26 @@ func arguments(dir string, git bool) []string {
 	return args
 }
 
-// modes are the modes of everything in a folder; of git's own files, only the head counts.
-func modes(t *testing.T, dir string) map[string]fs.FileMode {
+// modes are the modes of everything in a folder, but of what a kill may leave; of git's own files, only the head counts.
+func modes(t *testing.T, dir string, committed bool) map[string]fs.FileMode {
 	t.Helper()
 	found := map[string]fs.FileMode{}
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return found
+	}
 	must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		must(t, err)
+		if entry.Name() == ".kitout.tmp" {
+			return fs.SkipDir
+		}
 		info, err := entry.Info()
 		must(t, err)
 		found[path[len(dir):]] = info.Mode()
 		if entry.Name() == ".git" {
-			_, err := os.Stat(filepath.Join(path, "refs/heads/main"))
-			must(t, err)
+			if committed {
+				_, err := os.Stat(filepath.Join(path, "refs/heads/main"))
+				must(t, err)
+			}
 			return fs.SkipDir
 		}
 		if info.Mode().IsRegular() && info.Size() == 0 && filepath.Base(path) != "__init__.py" && filepath.Base(path) != ".gitkeep" {

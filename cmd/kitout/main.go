@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/kitout/kitout/generator"
@@ -24,11 +26,15 @@ const (
 )
 
 func main() {
+	debug.SetGCPercent(gcPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
 }
+
+// gcPercent lets the heap grow to 16 MiB before the first collection, which most runs end without.
+const gcPercent = 400
 
 // streams are where a command reads and writes: results on out, words for people on err.
 type streams struct {
@@ -43,11 +49,11 @@ var errInterrupted = errors.New("interrupted: nothing was written")
 func run(ctx context.Context, args []string, s streams) int {
 	out := &output{Writer: s.out}
 	s.out = out
-	root := newRoot(s)
+	root := newRoot(s, args)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil && out.err != nil {
-		err = fmt.Errorf("standard output: %s", reason(out.err))
+		err = fmt.Errorf("standard output: %w", generator.Cause(out.err))
 	}
 	if err == nil {
 		return exitDone
@@ -69,7 +75,8 @@ func (o *output) Write(data []byte) (int, error) {
 	return n, err
 }
 
-func newRoot(s streams) *cobra.Command {
+// newRoot returns the command for one command line.
+func newRoot(s streams, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kitout COMMAND",
 		Short:         "Fit a Python web service out for production",
@@ -89,7 +96,8 @@ func newRoot(s streams) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp(root))
-	root.AddCommand(newNew(s), newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
+	create := newNew(s, slices.Contains(args, "new")) // no other word leads to its flags
+	root.AddCommand(create, newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
 	return root
 }
 

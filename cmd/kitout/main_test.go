@@ -36,7 +36,7 @@ func TestFlagsOfTheHelp(t *testing.T) {
 			t.Errorf("too long for a terminal: %s", line)
 		}
 	}
-	flags := newNew(streams{}).Flags()
+	flags := newNew(streams{}, true).Flags()
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if !strings.Contains(help.String(), "--"+flag.Name+" ") {
 			t.Errorf("--%s is not in the help", flag.Name)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +31,9 @@ type newFlags struct {
 	noGit      bool
 }
 
-func newNew(s streams) *cobra.Command {
+// newNew returns the command with its flags, if they are wanted: those of the questions come from the catalogue, which takes
+// longer to read than all other commands take.
+func newNew(s streams, wanted bool) *cobra.Command {
 	flags := newFlags{given: map[string]string{}}
 	cmd := &cobra.Command{
 		Use:   "new DIR",
@@ -55,8 +56,12 @@ answers file, --set, flag.`,
 		},
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 	}
-	catalog, err := loadCatalog()
-	flags.define(cmd, catalog)
+	var catalog *generator.Catalog
+	var err error
+	if wanted {
+		catalog, err = loadCatalog()
+		flags.define(cmd, catalog)
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err != nil {
 			return err
@@ -65,8 +70,8 @@ answers file, --set, flag.`,
 		for _, question := range catalog.Questions {
 			flags.take(cmd, question.Name)
 		}
-		for _, key := range generator.Free {
-			flags.take(cmd, key)
+		for _, free := range generator.Free {
+			flags.take(cmd, free.Key)
 		}
 		return runNew(cmd.Context(), catalog, flags, s)
 	}
@@ -95,8 +100,8 @@ func (f *newFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
 		}
 	}
 	section(flags, "Questions")
-	for _, key := range generator.Free {
-		define(flags, key, freeKinds[key], generator.FreeHelp[key])
+	for _, free := range generator.Free {
+		define(flags, free.Key, free.Kind, free.Help)
 	}
 	section(flags, "Free answers")
 	f.preset = define(flags, "preset", "NAME|FILE", "start from a named set of answers, or from a file of that form")
@@ -114,9 +119,6 @@ func (f *newFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
 	flags.BoolVar(&f.noGit, "no-git", false, "make no git repository and no first commit")
 	section(flags, "Writing")
 }
-
-// freeKinds are what the help calls the values of the free answers.
-var freeKinds = map[string]string{"name": "NAME", "package": "NAME", "domain": "HOST", "email": "ADDRESS", "image": "NAME", "python": "VERSION"}
 
 // lowerFirst begins a title in lower case, but for an abbreviation.
 func lowerFirst(s string) string {
@@ -192,21 +194,13 @@ func givenFile(name string) (generator.Given, error) {
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return generator.Given{}, usage(reason(err), "name a readable YAML file")
+		return generator.Given{}, usage(generator.Cause(err).Error(), "name a readable YAML file")
 	}
 	given, err := generator.ParseGiven(name, data)
 	if err != nil {
 		return given, usage(err.Error(), "one line per answer, such as database: postgres")
 	}
 	return given, nil
-}
-
-// reason is the cause of a file error, without the operation and the path.
-func reason(err error) string {
-	if pathError, is := errors.AsType[*fs.PathError](err); is {
-		return pathError.Err.Error()
-	}
-	return err.Error()
 }
 
 func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s streams) error {
@@ -322,17 +316,20 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	entries, err := folder.Entries()
+	if err != nil {
+		return err
+	}
+	var warning string
 	commit := func(path string) error {
-		if warning := firstCommit(ctx, path, changes, flags.noGit); warning != "" {
-			report.Warnings = append(report.Warnings, warning)
-		}
-		if folder.Exists {
-			return nil // the files are in place
-		}
+		warning = firstCommit(ctx, path, changes, len(entries) == 0, flags.noGit)
 		return ctx.Err()
 	}
 	if err := folder.Write(changes, commit); err != nil {
 		return err
+	}
+	if warning != "" {
+		report.Warnings = append(report.Warnings, warning)
 	}
 	report.Written = true
 	return report.print(s, flags)

@@ -54,8 +54,8 @@ func newOptions(s streams) *cobra.Command {
 				}
 			}
 			fmt.Fprintln(s.out)
-			for _, key := range generator.Free {
-				fmt.Fprintf(s.out, "--%-12s %s\n", key, generator.FreeHelp[key])
+			for _, free := range generator.Free {
+				fmt.Fprintf(s.out, "--%-12s %s\n", free.Key, free.Help)
 			}
 			return nil
 		},

@@ -39,10 +39,10 @@ func newReport(catalog *generator.Catalog, plan *generator.Plan, flags newFlags,
 	r := &report{
 		Folder: filepath.ToSlash(filepath.Clean(flags.folder)), Next: plan.Next(), changes: changes,
 		Command: append([]string{"kitout"}, catalog.Command(answers, flags.folder)...), status: map[generator.Status]int{},
-		Answers: map[string]any{
-			"name": answers.Name, "package": answers.Package, "domain": answers.Domain, "email": answers.Email,
-			"image": answers.Image, "python": answers.Python,
-		},
+		Answers: map[string]any{},
+	}
+	for _, free := range generator.Free {
+		r.Answers[free.Key] = answers.Value(free.Key)[0]
 	}
 	if r.Folder != "." {
 		there := r.Folder
@@ -153,6 +153,9 @@ func (r *report) printDiff(w io.Writer) error {
 		old := name
 		if change.Status == generator.Create {
 			old = "/dev/null"
+		}
+		if change.Status == generator.Replace && change.Mode != change.OldMode {
+			fmt.Fprintf(w, "mode %s %04o, was %04o\n", name, change.Mode, change.OldMode)
 		}
 		if _, err := w.Write(diff.Diff(old, change.Old, name, change.Content)); err != nil {
 			return err

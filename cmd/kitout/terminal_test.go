@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -216,6 +217,11 @@ func mainFlags(t *testing.T) (flags []string) {
 	return flags
 }
 
+func freeHelp(key string) string {
+	i := slices.IndexFunc(generator.Free, func(free generator.FreeAnswer) bool { return free.Key == key })
+	return generator.Free[i].Help
+}
+
 func TestTerminalCustomised(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
 	term := onTerminal(t, append([]string{"new", dir, "--no-git", "--image", "registry.example.com/shop"}, mainFlags(t)...)...)
@@ -230,10 +236,10 @@ func TestTerminalCustomised(t *testing.T) {
 			term.wait(question.Help, enter)
 		}
 	}
-	term.wait(generator.FreeHelp["name"], clear+"my-store"+enter)
-	term.wait(generator.FreeHelp["package"], clear+"tests"+enter)
+	term.wait(freeHelp("name"), clear+"my-store"+enter)
+	term.wait(freeHelp("package"), clear+"tests"+enter)
 	term.wait(`"tests" is a folder of the repository`, clear+"stock"+enter)
-	term.wait(generator.FreeHelp["python"], down)
+	term.wait(freeHelp("python"), down)
 	term.wait("> ", enter)
 	term.write(dir)
 	base, err := catalog.Base()

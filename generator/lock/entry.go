@@ -173,22 +173,6 @@ func (e *entry) hashes() []string {
 	return hashes
 }
 
-// dangling names a dependency that entries do not satisfy, or nothing.
-func (e *entry) dangling(entries map[string]*entry) string {
-	for _, n := range e.needs {
-		target, ok := entries[n.name]
-		if !ok {
-			return e.name + " needs " + n.name + ", which is not in the table"
-		}
-		for _, extra := range n.extras {
-			if !slices.Contains(target.extras, extra) {
-				return e.name + " needs " + n.name + "[" + extra + "], which is not resolved"
-			}
-		}
-	}
-	return ""
-}
-
 // isHash tells whether s is a SHA-256 in lower-case hexadecimal.
 func isHash(s string) bool {
 	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""

@@ -27,10 +27,7 @@
 package lock
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
-	"errors"
 	"strings"
 	"sync"
 )
@@ -67,23 +64,6 @@ var openOnce = sync.OnceValues(func() (*Table, error) { return index(embedded) }
 // Open returns the embedded table. It does not decode the packages, and the only error is a build with a damaged table,
 // which the tests of this package rule out.
 func Open() (*Table, error) { return openOnce() }
-
-// Parse reads a table and checks all of it: the checksum, the form and order of every line, and that every dependency and
-// extra that is named is there. The error is a *TableError.
-func Parse(data []byte) (*Table, error) {
-	text := string(data)
-	if err := checkSum(text); err != nil {
-		return nil, err
-	}
-	t, err := index(text)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.check(); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
 
 // Version returns the version that the table has of a package, under any spelling of its name, and whether it has one.
 func (t *Table) Version(name string) (string, bool) {
@@ -151,40 +131,4 @@ func (t *Table) entry(name string) (*entry, error) {
 		return nil, &UnknownPackageError{Name: name}
 	}
 	return decode(text)
-}
-
-// checkSum compares the last line with what precedes it.
-func checkSum(text string) error {
-	at := strings.LastIndex(text, checksumMark) + 1
-	want := sha256.Sum256([]byte(text[:at]))
-	if text[at:] != checksumMark[1:]+hex.EncodeToString(want[:])+"\n" {
-		return &TableError{Line: strings.Count(text[:at], "\n") + 1, Problem: "the checksum does not match: run `make refresh-packages`"}
-	}
-	return nil
-}
-
-// check decodes every block and verifies their order and what they refer to.
-func (t *Table) check() error {
-	entries := make(map[string]*entry, len(t.blocks))
-	for i, at := range t.blocks {
-		if i > 0 && t.blocks[i-1].name >= at.name {
-			return t.fault(at, 1, at.name+" is out of order")
-		}
-		e, err := decode(t.text[at.start:at.end])
-		if inner := new(TableError); errors.As(err, &inner) {
-			return t.fault(at, inner.Line, inner.Problem)
-		}
-		entries[at.name] = e
-	}
-	for _, at := range t.blocks {
-		if problem := entries[at.name].dangling(entries); problem != "" {
-			return t.fault(at, 1, problem)
-		}
-	}
-	return nil
-}
-
-// fault is a problem in a line of a block.
-func (t *Table) fault(at span, line int, problem string) error {
-	return &TableError{Line: strings.Count(t.text[:at.start], "\n") + line, Problem: problem}
 }

@@ -99,21 +99,17 @@ func (s *interview) fields(known map[string]bool) (first, rest []field, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, free := range []field{
-		{key: "domain", title: "Domain"},
-		{key: "email", title: "E-mail", needs: "domain"},
-		{key: "name", title: "Name"},
-		{key: "package", title: "Package"},
-		{key: "image", title: "Image"},
-		{key: "python", title: "Python", options: huh.NewOptions(base.Python.Images...)},
-	} {
-		free.help = generator.FreeHelp[free.key]
+	for _, free := range generator.Free {
+		asked := field{key: free.Key, title: free.Title, help: free.Help, needs: free.Needs}
+		if free.Key == "python" { // the base says which there are
+			asked.options = huh.NewOptions(base.Python.Images...)
+		}
 		switch {
-		case known[free.key]:
-		case free.key == "domain" || free.needs == "domain": // they decide how the service is reached
-			first = append(first, free)
+		case known[free.Key]:
+		case free.Main:
+			first = append(first, asked)
 		default:
-			rest = append(rest, free)
+			rest = append(rest, asked)
 		}
 	}
 	return first, rest, nil
