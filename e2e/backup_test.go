@@ -75,11 +75,13 @@ func (r *repository) backsUp(data store, s *service) {
 			r.t.Errorf("the row %q is missing", title)
 		}
 	}
-	r.make("drill")
+	r.drillsBesideAnother()
 	r.run("scripts/drill", "--latest")
 	r.unchanged("the drill", data, now)
 	r.damagedRefused()
 	r.encrypts()
+	r.onlyHelps()
+	r.readsSettings(data)
 	r.unchanged("what was refused", data, now)
 
 	r.run("scripts/verify", "latest")
@@ -150,6 +152,7 @@ func (r *repository) encrypts() {
 	}
 	r.fails("AGE_IDENTITY_FILE", "scripts/verify", set)
 	r.with("AGE_IDENTITY_FILE="+key).run("scripts/verify", set)
+	r.with("AGE_IDENTITY="+readFile(r.t, key)).run("scripts/verify", set)
 	for _, name := range []string{set, set + ".sha256"} {
 		if err := os.Remove(name); err != nil {
 			r.t.Fatal(err)
@@ -157,14 +160,84 @@ func (r *repository) encrypts() {
 	}
 }
 
-// retains makes one more backup under the tightest rules, which delete what is old and keep what is new.
+// drillsBesideAnother drills while there is the database of another drill, whose number begins with the same digits.
+func (r *repository) drillsBesideAnother() {
+	r.t.Helper()
+	seed := filepath.Join(r.t.TempDir(), "seed")
+	writeFile(r.t, seed, "RANDOM=1\n")
+	seeded := r.with("BASH_ENV=" + seed)
+	number := strings.TrimSpace(seeded.run("bash", "-c", "echo $RANDOM"))
+	other := func(script string) string {
+		return r.run("bash", "-c", `. scripts/backup-set.sh
+			name=$(db_name "$url")
+			other=${name:0:20}_drill_`+number+`1_source
+			`+script)
+	}
+	other(`db_create "$url" "$other" && db_load_sample "$(db_url "$url" "$other")"`)
+	seeded.make("drill")
+	if left := strings.TrimSpace(other(`db_list "$url" "$other" && db_drop "$url" "$other"`)); !strings.HasSuffix(left, number+"1_source") {
+		r.t.Errorf("of the databases of another drill %q is left", left)
+	}
+}
+
+// onlyHelps asks every script for its help, by another path than usual and beside other arguments.
+func (r *repository) onlyHelps() {
+	r.t.Helper()
+	scripts, err := filepath.Glob(r.path("scripts/*"))
+	if err != nil || len(scripts) == 0 {
+		r.t.Fatalf("scripts: %v, %v", scripts, err)
+	}
+	for _, script := range scripts {
+		name := filepath.Base(script)
+		if !strings.HasPrefix(readFile(r.t, script), "#!") {
+			continue
+		}
+		arguments := " --help"
+		if name == "restore" {
+			arguments = " --yes --help latest"
+		}
+		if output := r.run("bash", "-c", "cd scripts && ./"+name+arguments); !strings.HasPrefix(output, "usage: scripts/"+name) {
+			r.t.Errorf("the help of %s is\n%s", name, output)
+		}
+	}
+	r.set("*.tar") // still the only one
+}
+
+// readsSettings expects the scripts to read settings as the application does, and to miss no file in silence.
+func (r *repository) readsSettings(data store) {
+	r.t.Helper()
+	file := filepath.Join(r.t.TempDir(), "url")
+	writeFile(r.t, file, data.url+"\n")
+	useless := r.with("DATABASE_URL=useless")
+	forget := []string{"--yes", "--forget"} // reads the list of the databases
+	useless.fails("the URL of the database", "scripts/restore", forget...)
+	useless.with("DATABASE_URL_FILE="+file).run("scripts/restore", forget...)
+	useless.with("DATABASE_URL_FILE=/nowhere").fails("cannot be read", "scripts/restore", forget...)
+	r.configure("DATABASE_URL_FILE", file)
+	useless.run("scripts/restore", forget...)
+	r.configure("DATABASE_URL_FILE", "")
+
+	const literal = `cp "$1" "${BACKUP_COPY_COMMAND}" # not a comment`
+	r.configure("BACKUP_COPY_COMMAND", "'"+literal+"'  # a comment")
+	if read := r.run("bash", "-c", ". scripts/backup-set.sh; setting BACKUP_COPY_COMMAND"); strings.TrimSpace(read) != literal {
+		r.t.Errorf("a setting of .env is read as %q", read)
+	}
+	r.configure("BACKUP_COPY_COMMAND", "")
+
+	r.with("MEDIA_ROOT=/nowhere").fails("/nowhere is no folder", "scripts/backup")
+	r.set("*.tar")
+}
+
+// retains makes one more backup under the tightest rules, which delete what is old and keep what is new, although it cannot
+// be copied yet; and copies it later.
 func (r *repository) retains() {
 	r.t.Helper()
 	for _, name := range []string{"shop-20200101T000000Z.tar", "shop-20200101T120000Z.tar", "shop-20191231T000000Z.tar"} {
 		writeFile(r.t, r.path("backups/"+name), "")
 		writeFile(r.t, r.path("backups/"+name+".sha256"), "")
 	}
-	r.with("BACKUP_KEEP_DAYS=1", "BACKUP_KEEP_WEEKS=0", "BACKUP_KEEP_MONTHS=0").run("scripts/backup")
+	r.with("BACKUP_KEEP_DAYS=1", "BACKUP_KEEP_WEEKS=0", "BACKUP_KEEP_MONTHS=0", "BACKUP_COPY_COMMAND=false").
+		fails("BACKUP_COPY_COMMAND failed", "scripts/backup")
 	left, err := filepath.Glob(r.path("backups/*"))
 	if err != nil {
 		r.t.Fatal(err)
@@ -175,4 +248,15 @@ func (r *repository) retains() {
 		}
 	}
 	r.run("scripts/verify", "latest")
+	copies := r.t.TempDir()
+	r.with("BACKUP_COPY_COMMAND=cp \"$1\" '"+copies+"'").run("scripts/backup", "--copy")
+	r.with("BACKUP_COPY_COMMAND=false").run("scripts/backup", "--copy")                        // nothing is left to copy
+	if now, err := filepath.Glob(r.path("backups/*")); err != nil || len(now) != len(left)-1 { // without the marker
+		r.t.Errorf("--copy has made %v of %v (%v)", now, left, err)
+	}
+	copied, err := filepath.Glob(filepath.Join(copies, "*.tar"))
+	if err != nil || len(copied) != 1 {
+		r.t.Fatalf("copied %v, %v", copied, err)
+	}
+	r.run("scripts/verify", copied[0])
 }

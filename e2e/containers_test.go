@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -87,6 +88,7 @@ func TestContainers(t *testing.T) {
 			}
 			r.unchangedByUp()
 			r.restoresInside(c)
+			r.changesPassword(c)
 			r.imageKeepsPromises(project)
 			c.rateLimited()
 			r.stopsCleanly()
@@ -146,19 +148,23 @@ func (r *repository) unchangedByUp() {
 	}
 }
 
-// restoresInside backs up, verifies and restores inside the stack.
+// restoresInside backs up with encryption, verifies and restores inside the stack. The key is only in the environment of
+// what reads the backup.
 func (r *repository) restoresInside(c *client) {
 	r.t.Helper()
 	start := time.Now()
 	r.compose("exec", "--no-TTY", "backup", "scripts/verify", "latest") // the one that was made at the start
-	r.compose("exec", "--no-TTY", "backup", "scripts/backup")
-	r.compose("exec", "--no-TTY", "backup", "scripts/verify", "latest")
+	key := filepath.Join(r.t.TempDir(), "key")
+	r.run("age-keygen", "--output", key)
+	identity := readFile(r.t, key)
+	r.compose("exec", "--no-TTY", "--env", "AGE_RECIPIENT="+publicKey.FindString(identity), "backup", "scripts/backup")
+	r.fails("is encrypted", "docker", "compose", "exec", "--no-TTY", "backup", "scripts/verify", "latest")
 	saved := c.titles()
 	c.expect("create after the backup", c.postJSON("/api/notes", `{"title": "Lost in the restore"}`), 201)
 	r.compose("stop", "app")
 	c.expect("no application", c.get("/"), 502, 504)
 	c.expect("no application for the API", c.get("/api/notes"), 502, 504)
-	r.compose("run", "--rm", "--no-TTY", "restore", "--yes", "latest")
+	r.with("AGE_IDENTITY="+identity).compose("run", "--rm", "--no-TTY", "--env", "AGE_IDENTITY", "restore", "--yes", "latest")
 	r.up()
 	if titles := c.titles(); !slices.Equal(titles, saved) {
 		r.t.Errorf("restored the notes %q, not %q", titles, saved)
@@ -166,6 +172,26 @@ func (r *repository) restoresInside(c *client) {
 	page := c.expect("page", c.get("/"), 200)
 	c.expect("restored attachment", c.get(c.find(attachment, page)[0]), 200)
 	r.t.Logf("%5.1f s  backup and restore", time.Since(start).Seconds())
+}
+
+var passwordStep = regexp.MustCompile("(?s)\n### The password of the database must change\n.*?```sh\n(.*?)\n *```")
+
+// changesPassword follows the runbook, where there is a server with a password.
+func (r *repository) changesPassword(c *client) {
+	r.t.Helper()
+	old := r.configured("DATABASE_PASSWORD")
+	if old == "" {
+		return
+	}
+	writeFile(r.t, r.path(".env"), strings.ReplaceAll(readFile(r.t, r.path(".env")), old, strings.Repeat("another-", 6)))
+	r.compose("up", "--detach", "--wait", "database")
+	step := passwordStep.FindStringSubmatch(readFile(r.t, r.path("docs/production.md")))
+	if step == nil {
+		r.t.Fatal("the runbook does not change the password")
+	}
+	r.run("bash", "-c", strings.ReplaceAll(step[1], "\n   ", "\n"))
+	r.up()
+	c.expect("ready with another password", c.get("/readyz"), 200)
 }
 
 // stopsCleanly expects every container to end by itself on its stop signal, well within its grace.
