@@ -31,7 +31,16 @@ type walk struct {
 // The order and repetition of requirements do not matter. The errors are *RequirementError for text that is no bare
 // requirement and *UnknownPackageError for what the table does not cover.
 func (t *Table) Closure(requirements []string) ([]Pin, error) {
-	w := walk{table: t, entries: map[string]*entry{}, markers: map[node]marker{}}
+	w, err := t.walk(requirements)
+	if err != nil {
+		return nil, err
+	}
+	return w.pins(), nil
+}
+
+// walk reaches everything that the requirements need. The errors are those of Closure.
+func (t *Table) walk(requirements []string) (*walk, error) {
+	w := &walk{table: t, entries: map[string]*entry{}, markers: map[node]marker{}}
 	for _, text := range requirements {
 		name, extras, err := splitRequirement(text)
 		if err != nil {
@@ -48,7 +57,7 @@ func (t *Table) Closure(requirements []string) ([]Pin, error) {
 			return nil, err
 		}
 	}
-	return w.pins(), nil
+	return w, nil
 }
 
 // reach notes that a package and some of its extras are needed wherever m holds.

@@ -65,10 +65,11 @@ func TestClosureErrors(t *testing.T) {
 // TestClosureIgnoresOrder compares random stacks with themselves, shuffled and repeated.
 func TestClosureIgnoresOrder(t *testing.T) {
 	table, chance := open(t), rand.New(rand.NewPCG(9, 10))
+	blocks := table.spans()
 	for range 60 {
 		stack := make([]string, 1+chance.IntN(20))
 		for i := range stack {
-			stack[i] = table.blocks[chance.IntN(len(table.blocks))].name
+			stack[i] = blocks[chance.IntN(len(blocks))].name
 		}
 		want, err := table.Closure(stack)
 		if err != nil {
@@ -107,12 +108,26 @@ func stackOf(b *testing.B, path string) []string {
 	return strings.Fields(line)[1:]
 }
 
-// BenchmarkLock is a whole lock from the embedded text, the finding of the blocks included.
+// BenchmarkLock is a whole lock from the embedded text, the opening included: from the table, and from one with twice as
+// many packages, which must not take longer.
 func BenchmarkLock(b *testing.B) {
-	stack := stackOf(b, "testdata/django-mysql.txt")
+	for name, text := range map[string]string{"table": embedded, "doubled": doubled()} {
+		b.Run(name, func(b *testing.B) { benchmarkLock(b, text) })
+	}
+}
+
+// doubled is the table with a second package for each, which nothing needs.
+func doubled() string {
+	end := strings.LastIndex(embedded, checksumMark)
+	start := strings.Index(embedded, blockStart)
+	return embedded[:end] + strings.ReplaceAll(embedded[start:end], blockStart, blockStart+"zzz-") + embedded[end:]
+}
+
+func benchmarkLock(b *testing.B, text string) {
+	stack := stackOf(b, "testdata/uv/django-mysql.txt")
 	b.ReportAllocs()
 	for b.Loop() {
-		table, err := index(embedded)
+		table, err := index(text)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -120,7 +135,7 @@ func BenchmarkLock(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := Requirements(io.Discard, "", pins); err != nil {
+		if err := Requirements(io.Discard, "", "", pins); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -46,6 +46,7 @@ func (m marker) equal(other marker) bool { return slices.EqualFunc(m, other, sli
 // or knows that two variables depend on each other, the text differs and means the same.
 func (m marker) String() string {
 	m = m.irredundant()
+	common, m := m.factor()
 	texts := make([]string, len(m))
 	for i, a := range m {
 		texts[i] = a.String()
@@ -53,7 +54,27 @@ func (m marker) String() string {
 			texts[i] = "(" + texts[i] + ")"
 		}
 	}
-	return strings.Join(texts, " or ")
+	text := strings.Join(texts, " or ")
+	if len(common) > 0 {
+		text = common.String() + " and (" + text + ")"
+	}
+	return text
+}
+
+// factor takes out the atoms that several alternatives all have.
+func (m marker) factor() (common alternative, rest marker) {
+	if len(m) < 2 {
+		return nil, m
+	}
+	for _, one := range m[0] {
+		if !slices.ContainsFunc(m, func(a alternative) bool { return !slices.Contains(a, one) }) {
+			common = append(common, one)
+		}
+	}
+	for _, a := range m {
+		rest = append(rest, slices.DeleteFunc(slices.Clone(a), func(one atom) bool { return slices.Contains(common, one) }))
+	}
+	return common, rest
 }
 
 // irredundant drops alternatives that the others together cover, which prime implicants can do.
@@ -151,28 +172,66 @@ func consensus(a, b alternative) []alternative {
 // mostAlternatives bounds what parseMarker takes, because simplifying can be exponential.
 const mostAlternatives = 12
 
-// parseMarker reads a condition in disjunctive normal form, as uv.lock has it. Alternatives may stand in parentheses.
+// parseMarker reads a condition as uv writes it: comparisons, `and`, `or` and parentheses.
 func parseMarker(text string) (marker, error) {
-	parts := strings.Split(text, " or ")
-	if len(parts) > mostAlternatives {
+	if strings.Count(text, " or ") >= mostAlternatives {
 		return nil, fmt.Errorf("marker %q: more than %d alternatives", text, mostAlternatives)
 	}
-	var m marker
-	for _, part := range parts {
-		if inner, ok := strings.CutPrefix(part, "("); ok && strings.HasSuffix(inner, ")") {
-			part = strings.TrimSuffix(inner, ")")
+	m, err := parseOr(text)
+	if err != nil {
+		return nil, fmt.Errorf("marker %q: %w", text, err)
+	}
+	return m, nil
+}
+
+func parseOr(text string) (marker, error) {
+	var alternatives marker
+	for _, part := range splitOutside(text, " or ") {
+		m, err := parseAnd(part)
+		if err != nil {
+			return nil, err
 		}
-		var atoms []atom
-		for word := range strings.SplitSeq(part, " and ") {
-			one, err := parseAtom(word)
-			if err != nil {
-				return nil, fmt.Errorf("marker %q: %w", text, err)
-			}
-			atoms = append(atoms, one)
+		alternatives = append(alternatives, m...)
+	}
+	return simplify(alternatives), nil
+}
+
+func parseAnd(text string) (marker, error) {
+	all := always()
+	for _, part := range splitOutside(text, " and ") {
+		m, err := parseOne(part)
+		if err != nil {
+			return nil, err
 		}
-		if a, possible := conjunction(atoms); possible {
-			m = append(m, a)
+		all = all.and(m)
+	}
+	return all, nil
+}
+
+// parseOne reads what stands between operators: a comparison, or parentheses.
+func parseOne(text string) (marker, error) {
+	if inner, found := strings.CutPrefix(text, "("); found && strings.HasSuffix(inner, ")") {
+		return parseOr(strings.TrimSuffix(inner, ")"))
+	}
+	one, err := parseAtom(text)
+	if err != nil {
+		return nil, err
+	}
+	return marker{{one}}, nil
+}
+
+// splitOutside splits at separators that stand in no parentheses.
+func splitOutside(text, separator string) (parts []string) {
+	depth, start := 0, 0
+	for i := range len(text) {
+		switch {
+		case text[i] == '(':
+			depth++
+		case text[i] == ')':
+			depth--
+		case depth == 0 && strings.HasPrefix(text[i:], separator):
+			parts, start = append(parts, text[start:i]), i+len(separator)
 		}
 	}
-	return simplify(m), nil
+	return append(parts, text[start:])
 }

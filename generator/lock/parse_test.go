@@ -35,11 +35,32 @@ func checkSum(text string) error {
 	return nil
 }
 
+// span is where one package's block lies in the text.
+type span struct {
+	name       string
+	start, end int
+}
+
+// spans walks through the blocks in the text's order.
+func (t *Table) spans() (all []span) {
+	for start := t.start; start < t.end; {
+		stop := t.end
+		if next := strings.Index(t.text[start:t.end], blockStart); next >= 0 {
+			stop = start + next + 1
+		}
+		name, _, _ := strings.Cut(t.text[start+len("package "):stop], " ")
+		all = append(all, span{name, start, stop})
+		start = stop + 1
+	}
+	return all
+}
+
 // check decodes every block and verifies their order and what they refer to.
 func (t *Table) check() error {
-	entries := make(map[string]*entry, len(t.blocks))
-	for i, at := range t.blocks {
-		if i > 0 && t.blocks[i-1].name >= at.name {
+	blocks := t.spans()
+	entries := make(map[string]*entry, len(blocks))
+	for i, at := range blocks {
+		if i > 0 && blocks[i-1].name >= at.name {
 			return t.fault(at, 1, at.name+" is out of order")
 		}
 		e, err := decode(t.text[at.start:at.end])
@@ -48,7 +69,7 @@ func (t *Table) check() error {
 		}
 		entries[at.name] = e
 	}
-	for _, at := range t.blocks {
+	for _, at := range blocks {
 		if problem := entries[at.name].dangling(entries); problem != "" {
 			return t.fault(at, 1, problem)
 		}

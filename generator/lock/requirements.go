@@ -11,15 +11,19 @@ import (
 //
 // The text is what `uv pip compile --universal --generate-hashes --no-annotate --no-header` writes.
 //
-// The header comes first, each of its lines made a comment; an empty one writes nothing. The pins must be sorted, as
-// Closure returns them. The error is the writer's.
-func Requirements(w io.Writer, header string, pins []Pin) error {
+// The header comes first, each of its lines made a comment; an empty one writes nothing. Then comes the address of the index,
+// as --emit-index-url writes it; empty: the installer's default. The pins must be sorted, as Closure returns them. The error
+// is the writer's.
+func Requirements(w io.Writer, header, index string, pins []Pin) error {
 	var text strings.Builder
 	text.Grow(requirementsSize(pins) + len(header) + 64)
 	if header = strings.TrimRight(header, "\n"); header != "" {
 		for line := range strings.SplitSeq(header, "\n") {
 			text.WriteString(comment(line))
 		}
+	}
+	if index != "" {
+		text.WriteString("--index-url " + index + "\n\n")
 	}
 	for _, pin := range pins {
 		writePin(&text, pin)

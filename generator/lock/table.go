@@ -43,22 +43,17 @@ var modules string
 const (
 	formatLine   = "\nformat 1\n"
 	blockStart   = "\n\npackage "
+	blockGap     = len("\n\n") // the part of blockStart that is not the block's
 	checksumMark = "\nchecksum "
 )
 
 // Table is a package table. It is immutable, and safe for concurrent use.
 type Table struct {
-	text   string
-	blocks []span // by name
+	text       string
+	start, end int // where the blocks lie in the text
 }
 
-// span is where one package's block lies in the text.
-type span struct {
-	name       string
-	start, end int
-}
-
-// openOnce finds the blocks of the embedded table the first time that somebody asks.
+// openOnce looks at the embedded table the first time that somebody asks.
 var openOnce = sync.OnceValues(func() (*Table, error) { return index(embedded) })
 
 // Open returns the embedded table. It does not decode the packages, and the only error is a build with a damaged table,
@@ -87,41 +82,41 @@ func (t *Table) Provides(module string) bool {
 	return found
 }
 
-// index finds the blocks.
+// index finds where the blocks begin and end, and no more: what it costs does not grow with the table.
 func index(text string) (*Table, error) {
 	head := strings.Index(text, blockStart)
 	end := strings.LastIndex(text, checksumMark)
 	if head < 0 || end < head || !strings.Contains(text[:head+1], formatLine) {
 		return nil, &TableError{Line: 1, Problem: "want a head with `format 1`, packages and a checksum"}
 	}
-	t := &Table{text: text}
-	for start := head + 2; start < end; {
-		stop := end
-		if next := strings.Index(text[start:end], blockStart); next >= 0 {
-			stop = start + next + 1
-		}
-		name, _, _ := strings.Cut(text[start+len(blockStart)-2:stop], " ")
-		t.blocks = append(t.blocks, span{name, start, stop})
-		start = stop + 1
-	}
-	return t, nil
+	return &Table{text: text, start: head + blockGap, end: end}, nil
 }
 
-// block returns a package's lines.
+// block returns a package's lines. The blocks are sorted, so it halves the text until it stands on the right one.
 func (t *Table) block(name string) (string, bool) {
-	low, high := 0, len(t.blocks)
+	low, high := t.start, t.end // between the beginnings of two blocks
 	for low < high {
-		middle := (low + high) / 2
-		if t.blocks[middle].name < name {
-			low = middle + 1
-		} else {
-			high = middle
+		start := low
+		if before := strings.LastIndex(t.text[low:low+(high-low)/2], blockStart); before >= 0 {
+			start += before + blockGap
+		}
+		stop := high
+		if next := strings.Index(t.text[start:high], blockStart); next >= 0 {
+			stop = start + next + 1
+		}
+		at, _, _ := strings.Cut(t.text[start+len(blockStart)-blockGap:stop], " ")
+		switch {
+		case name == at:
+			return t.text[start:stop], true
+		case name < at:
+			high = start - 1 // without the empty line
+		case stop == high:
+			return "", false
+		default:
+			low = stop + 1
 		}
 	}
-	if low == len(t.blocks) || t.blocks[low].name != name {
-		return "", false
-	}
-	return t.text[t.blocks[low].start:t.blocks[low].end], true
+	return "", false
 }
 
 // entry decodes a package's block. The errors are *UnknownPackageError and *TableError.

@@ -19,26 +19,43 @@ func TestEmbeddedTableIsWellFormed(t *testing.T) {
 	if len(embedded) > 1<<20 {
 		t.Errorf("%d bytes", len(embedded))
 	}
-	if len(table.blocks) < 100 {
-		t.Errorf("only %d packages", len(table.blocks))
+	if len(table.spans()) < 100 {
+		t.Errorf("only %d packages", len(table.spans()))
 	}
 	if url := regexp.MustCompile(`\w+://\S*/(simple|packages)\b`).FindString(embedded); url != "" {
 		t.Errorf("the table has an address: %s", url)
 	}
 }
 
+// TestAuditIsOfThisTable fails after a refresh until `make audit-packages` has looked at the new table, too.
+func TestAuditIsOfThisTable(t *testing.T) {
+	report, err := os.ReadFile("audit.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := strings.TrimSpace(embedded[strings.LastIndex(embedded, checksumMark)+len(checksumMark):])
+	if !strings.Contains(string(report), sum) {
+		t.Errorf("audit.txt is of another table than %s: run `make audit-packages`", sum)
+	}
+}
+
 func TestIndexPointsAtEachBlock(t *testing.T) {
 	table := open(t)
-	if got, want := len(table.blocks), strings.Count(embedded, blockStart); got != want {
+	if got, want := len(table.spans()), strings.Count(embedded, blockStart); got != want {
 		t.Fatalf("%d blocks, want %d", got, want)
 	}
-	for _, at := range table.blocks {
+	for _, at := range table.spans() {
 		text := embedded[at.start:at.end]
 		if !strings.HasPrefix(text, "package "+at.name+" ") || !strings.HasSuffix(text, "\n") || strings.Contains(text, "\n\n") {
 			t.Errorf("%s is not the block at %d", at.name, at.start)
 		}
 		if e, err := table.entry(at.name); err != nil || e.name != at.name {
 			t.Errorf("%s: %v", at.name, err)
+		}
+		for _, absent := range []string{at.name + "-", at.name[:len(at.name)-1] + "!", "-" + at.name} {
+			if text, found := table.block(absent); found {
+				t.Errorf("%s is %.40s", absent, text)
+			}
 		}
 	}
 }
@@ -214,7 +231,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		for _, at := range table.blocks {
+		for _, at := range table.spans() {
 			if _, err := table.Closure([]string{at.name}); err != nil {
 				t.Fatalf("%s: %v", at.name, err)
 			}

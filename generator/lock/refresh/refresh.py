@@ -89,10 +89,15 @@ def build(tools: Tools, folder: Path) -> str:
     if declared.keys() != resolved.keys():
         raise RefreshError(f"uv and poetry disagree on {sorted(declared.keys() ^ resolved.keys())}")
     locked = locked_extras(requirements, resolved.values())
+    named = hosts(resolved.values())
+    for package in declared.values():
+        # No repository locks such a package but to run it by itself, where the summary is not asked for
+        if any(host in package["description"] for host in named):
+            package["description"] = ""
     blocks = [block(resolved[name], declared[name], sorted(locked.get(name, ()))) for name in sorted(resolved)]
     text = HEADER.format(supported=SUPPORTED, before=tools.before) + "\n" + "\n".join(blocks) + "\n"
     text += f"checksum {hashlib.sha256(text.encode()).hexdigest()}\n"
-    check_table(text, hosts(resolved.values()))
+    check_table(text, named)
     return text
 
 

@@ -1,0 +1,531 @@
+package lock
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A condition is a condition on the environment as poetry.lock spells it: poetry never rewrites one into a canonical form,
+// so its text depends on the paths by which it was found. The operations follow poetry's, to end at the same text.
+//
+// A conjunction without parts holds always, and a disjunction without parts never.
+type condition struct {
+	kind
+	comparison
+	parts []condition
+}
+
+// kind says how a condition is made.
+type kind int
+
+const (
+	single      kind = iota // one comparison
+	conjunctive             // all parts hold
+	disjunctive             // one part holds
+)
+
+// dual is the other way to join parts.
+func (k kind) dual() kind { return conjunctive + disjunctive - k }
+
+// comparison says which values a variable may have, or (except) which it may not. The minor versions of Python 3 are bits
+// instead of values.
+type comparison struct {
+	variable string
+	except   bool
+	values   []string
+	minors   uint64
+}
+
+// everyMinor stands for every version of Python.
+const everyMinor uint64 = math.MaxUint64
+
+func anywhere() condition { return condition{kind: conjunctive} }
+func nowhere() condition  { return condition{kind: disjunctive} }
+
+// isNever tells whether no environment meets the condition.
+func (c condition) isNever() bool { return c.kind == disjunctive && len(c.parts) == 0 }
+
+// compound tells whether the condition joins parts in the way k.
+func (c condition) compound(k kind) bool { return c.kind == k && len(c.parts) > 0 }
+
+// onPython tells whether the condition compares Python's version.
+func (c condition) onPython() bool { return c.kind == single && c.minors != 0 }
+
+func (c condition) equal(other condition) bool {
+	return c.kind == other.kind && c.comparison.equal(other.comparison) && slices.EqualFunc(c.parts, other.parts, condition.equal)
+}
+
+func (c comparison) equal(other comparison) bool {
+	return c.variable == other.variable && c.except == other.except && c.minors == other.minors &&
+		slices.Equal(c.values, other.values)
+}
+
+func contains(parts []condition, part condition) bool { return slices.ContainsFunc(parts, part.equal) }
+
+// and is the condition that holds where both do.
+func (c condition) and(other condition) condition {
+	whole := c.beside(conjunctive, other)
+	disjunction := whole.normal(disjunctive)
+	if !disjunction.compound(disjunctive) {
+		return disjunction
+	}
+	conjunction := disjunction.normal(conjunctive)
+	if !conjunction.compound(conjunctive) {
+		return conjunction
+	}
+	return simplest(disjunction, conjunction, whole)
+}
+
+// or is the condition that holds where either does.
+func (c condition) or(other condition) condition {
+	whole := c.beside(disjunctive, other)
+	conjunction := whole.normal(conjunctive)
+	if !conjunction.compound(conjunctive) {
+		return conjunction
+	}
+	disjunction := conjunction.normal(disjunctive)
+	if !disjunction.compound(disjunctive) {
+		return disjunction
+	}
+	return simplest(disjunction, conjunction, whole)
+}
+
+// beside joins two conditions without simplifying them; a single comparison stands behind another kind of condition.
+func (c condition) beside(k kind, other condition) condition {
+	if c.kind == single && other.kind != single {
+		return flat(k, other, c)
+	}
+	return flat(k, c, other)
+}
+
+// simplest returns the first of the conditions with the fewest values and, among those, the fewest comparisons.
+func simplest(conditions ...condition) condition {
+	return slices.MinFunc(conditions, func(a, b condition) int {
+		values, comparisons := a.size()
+		otherValues, otherComparisons := b.size()
+		return cmp.Or(cmp.Compare(values, otherValues), cmp.Compare(comparisons, otherComparisons))
+	})
+}
+
+func (c condition) size() (values, comparisons int) {
+	if c.kind == single {
+		return max(1, len(c.values)), 1
+	}
+	for _, part := range c.parts {
+		v, n := part.size()
+		values, comparisons = values+v, comparisons+n
+	}
+	return values, comparisons
+}
+
+// operands returns what the condition adds to others that are joined in the way k: its parts if it is joined so itself.
+func (c condition) operands(k kind) []condition {
+	if c.kind == k {
+		return c.parts
+	}
+	return []condition{c}
+}
+
+// list joins conditions without simplifying them; it may be a list of one.
+func list(k kind, conditions ...condition) condition {
+	whole := condition{kind: k}
+	for _, c := range conditions {
+		for _, part := range c.operands(k) {
+			if !contains(whole.parts, part) {
+				whole.parts = append(whole.parts, part)
+			}
+		}
+	}
+	return whole
+}
+
+// flat joins conditions without simplifying them; a list of one is that one.
+func flat(k kind, conditions ...condition) condition {
+	whole := list(k, conditions...)
+	if len(whole.parts) == 1 {
+		return whole.parts[0]
+	}
+	return whole
+}
+
+// joined joins conditions and simplifies what two parts make together, until nothing changes.
+func joined(k kind, conditions []condition) condition {
+	whole := flat(k, conditions...)
+	for whole.compound(k) {
+		next := condition{kind: k}
+		for _, part := range whole.parts {
+			next = next.with(part)
+		}
+		if contains(next.parts, condition{kind: k.dual()}) {
+			return condition{kind: k.dual()}
+		}
+		if next.equal(whole) {
+			break
+		}
+		whole = flat(k, next)
+	}
+	return flat(k, whole)
+}
+
+// with adds one part to a conjunction or a disjunction: if it makes something simple with an earlier part, in that one's place.
+func (c condition) with(part condition) condition {
+	for i, earlier := range c.parts {
+		if both, ok := pair(c.kind, earlier, part); ok {
+			return list(c.kind, slices.Replace(slices.Clone(c.parts), i, i+1, both)...)
+		}
+	}
+	return list(c.kind, c, part)
+}
+
+// pair joins two conditions if that makes something simple.
+func pair(k kind, a, b condition) (both condition, ok bool) {
+	switch {
+	case a.equal(b):
+		return a, true
+	case a.compound(k.dual()):
+		return a.absorb(b)
+	case b.compound(k.dual()):
+		return b.absorb(a)
+	case a.kind == single && b.kind == single:
+		return merge(k, a.comparison, b.comparison)
+	}
+	return condition{}, false
+}
+
+// absorb joins a disjunction with "and", or a conjunction with "or", to another condition, if one makes the other superfluous
+// or if they differ in parts that make something simple.
+func (c condition) absorb(other condition) (both condition, ok bool) {
+	k := c.kind.dual()
+	if contains(c.parts, other) {
+		return other, true
+	}
+	decided := func(part condition) bool { return part.onPython() && decides(k, other, part) }
+	if other.onPython() && slices.ContainsFunc(c.parts, decided) {
+		return other, true
+	}
+	if other.kind != c.kind {
+		return condition{}, false
+	}
+	var own, common, others []condition
+	for _, part := range c.parts {
+		if contains(other.parts, part) {
+			common = append(common, part)
+		} else {
+			own = append(own, part)
+		}
+	}
+	for _, part := range other.parts {
+		if !contains(c.parts, part) {
+			others = append(others, part)
+		}
+	}
+	switch {
+	case len(own) == 0:
+		return c, true
+	case len(others) == 0:
+		return other, true
+	case len(common) == 0:
+		return condition{}, false
+	}
+	rest, ok := pair(k, flat(c.kind, own...), flat(c.kind, others...))
+	switch {
+	case !ok:
+		return condition{}, false
+	case rest.kind == single:
+		return joined(c.kind, append(common, rest)), true
+	}
+	return joined(c.kind, append([]condition{rest}, common...)), true
+}
+
+// decides tells whether a, a comparison of Python's version, makes another one superfluous when they are joined.
+func decides(k kind, a, b condition) bool {
+	if k == conjunctive {
+		return a.minors&b.minors == a.minors
+	}
+	return a.minors|b.minors == a.minors
+}
+
+// merge joins two comparisons of one variable, if that makes something simple.
+func merge(k kind, a, b comparison) (both condition, ok bool) {
+	switch {
+	case a.variable != b.variable:
+		return condition{}, false
+	case a.minors == 0:
+		return mergeWords(k, a, b), true
+	}
+	minors := a.minors & b.minors
+	if k == disjunctive {
+		minors = a.minors | b.minors
+	}
+	switch both = onPython(minors); {
+	case minors == a.minors || minors == b.minors || both.kind != single:
+		return both, true
+	case isLow(minors) || isLow(^minors) || bits.OnesCount64(minors) == 1:
+		return both, true
+	}
+	below := minors&-minors - 1 // those before the first
+	if k == disjunctive && isLow(below|minors) {
+		return list(conjunctive, onPython(^below), onPython(below|minors)), true
+	}
+	return condition{}, false
+}
+
+// onPython is the condition that holds for some minor versions of Python.
+func onPython(minors uint64) condition {
+	switch minors {
+	case everyMinor:
+		return anywhere()
+	case 0:
+		return nowhere()
+	}
+	return condition{comparison: comparison{variable: "python_version", minors: minors}}
+}
+
+// isLow tells whether the versions are all those before another.
+func isLow(minors uint64) bool { return minors&(minors+1) == 0 }
+
+// mergeWords joins two comparisons with words. Of "one of" and "none of" the values, what is "and" for one is "or" for the
+// other; of one of each kind, the first decides about "and", and the second about "or".
+func mergeWords(k kind, a, b comparison) condition {
+	switch {
+	case a.except != b.except:
+		if a.except == (k == conjunctive) {
+			a, b = b, a
+		}
+		a.values = without(a.values, b.values)
+	case a.except == (k == conjunctive):
+		a.values = append(slices.Clip(a.values), without(b.values, a.values)...)
+	default:
+		a.values = without(a.values, without(a.values, b.values))
+	}
+	switch {
+	case len(a.values) > 0:
+		return condition{comparison: a}
+	case a.except:
+		return anywhere()
+	}
+	return nowhere()
+}
+
+// without returns the values that are not among others.
+func without(values, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(value string) bool { return slices.Contains(others, value) })
+}
+
+// normal returns the condition's normal form: a disjunction of conjunctions, or for conjunctive the reverse.
+func (c condition) normal(k kind) condition {
+	if c.kind == single {
+		return c
+	}
+	parts := make([]condition, len(c.parts))
+	for i, part := range c.parts {
+		parts[i] = part.normal(k)
+	}
+	if c.kind == k {
+		return joined(k, parts)
+	}
+	var choices []condition
+	for _, choice := range product(k, parts) {
+		choices = append(choices, joined(c.kind, choice))
+	}
+	return joined(k, choices)
+}
+
+// product lists every choice of one part of each condition, the first condition's varying slowest.
+func product(k kind, conditions []condition) [][]condition {
+	choices := [][]condition{nil}
+	for _, c := range conditions {
+		var longer [][]condition
+		for _, choice := range choices {
+			for _, part := range c.operands(k) {
+				longer = append(longer, append(slices.Clip(choice), part))
+			}
+		}
+		choices = longer
+	}
+	return choices
+}
+
+// within drops what holds for all of a project's versions of Python, and what holds for none.
+func (c condition) within(minors uint64) condition {
+	if c.kind == single {
+		return c.onlyWithin(minors)
+	}
+	parts := make([]condition, len(c.parts))
+	for i, part := range c.parts {
+		parts[i] = part.within(minors)
+	}
+	return joined(c.kind, parts)
+}
+
+// onlyWithin is within for a comparison.
+func (c condition) onlyWithin(minors uint64) condition {
+	rest := c.minors & minors
+	switch {
+	case c.minors == 0:
+	case rest == minors:
+		return anywhere()
+	case rest == 0:
+		return nowhere()
+	case bits.OnesCount64(rest) == 1:
+		c.minors = rest
+	}
+	return c
+}
+
+// String returns the condition as poetry writes it; "" for always.
+func (c condition) String() string {
+	if c.kind == single {
+		return c.comparison.String()
+	}
+	texts := make([]string, len(c.parts))
+	for i, part := range c.parts {
+		texts[i] = part.String()
+		if c.kind == conjunctive && strings.Contains(texts[i], " or ") {
+			texts[i] = "(" + texts[i] + ")"
+		}
+	}
+	return strings.Join(texts, c.word())
+}
+
+// word stands between parts.
+func (k kind) word() string {
+	if k == conjunctive {
+		return " and "
+	}
+	return " or "
+}
+
+// String returns the comparisons with single values that poetry knows.
+func (c comparison) String() string {
+	if c.minors != 0 {
+		return minorsText(c.minors)
+	}
+	operator, word := " == ", " or "
+	if c.except {
+		operator, word = " != ", " and "
+	}
+	texts := make([]string, len(c.values))
+	for i, value := range c.values {
+		texts[i] = c.variable + operator + `"` + value + `"`
+	}
+	return strings.Join(texts, word)
+}
+
+// minorsText returns a comparison with Python's version: of one, of all but one, or of all before or after another.
+func minorsText(minors uint64) string {
+	operator, minor := ">=", bits.TrailingZeros64(minors)
+	switch {
+	case bits.OnesCount64(minors) == 1:
+		operator = "=="
+	case bits.OnesCount64(^minors) == 1:
+		operator, minor = "!=", bits.TrailingZeros64(^minors)
+	case isLow(minors):
+		operator, minor = "<", bits.TrailingZeros64(^minors)
+	}
+	return "python_version " + operator + ` "3.` + strconv.Itoa(minor) + `"`
+}
+
+// parseCondition reads a condition as poetry.lock has it. The extras that it names are returned apart from it, because a
+// dependency that an extra brings is followed only where the extra is asked for.
+func parseCondition(text string) (c condition, extras []string, err error) {
+	if text == "" {
+		return anywhere(), nil, nil
+	}
+	if c, err = parseJoined(disjunctive, text, &extras); err != nil {
+		return condition{}, nil, fmt.Errorf("marker %s: %w", text, err)
+	}
+	return c, extras, nil
+}
+
+// parseJoined reads conditions that are joined in the way k; "and" binds closer than "or".
+func parseJoined(k kind, text string, extras *[]string) (condition, error) {
+	var parts []condition
+	for _, text := range splitOutside(text, k.word()) {
+		var part condition
+		var err error
+		if k == disjunctive {
+			part, err = parseJoined(conjunctive, text, extras)
+		} else {
+			part, err = parsePart(text, extras)
+		}
+		if err != nil {
+			return condition{}, err
+		}
+		parts = append(parts, part)
+	}
+	return joined(k, parts), nil
+}
+
+// parsePart reads what stands between operators: a comparison, or parentheses.
+func parsePart(text string, extras *[]string) (condition, error) {
+	if inner, found := strings.CutPrefix(text, "("); found && strings.HasSuffix(inner, ")") {
+		return parseJoined(disjunctive, strings.TrimSuffix(inner, ")"), extras)
+	}
+	variable, operator, value, ok := cutComparison(text)
+	if !ok {
+		return condition{}, fmt.Errorf("want a comparison, not %q", text)
+	}
+	if variable == "extra" && operator == "==" {
+		*extras = append(*extras, value)
+		return anywhere(), nil
+	}
+	return compare(variable, operator, value)
+}
+
+// cutComparison reads `variable operator "value"`.
+func cutComparison(text string) (variable, operator, value string, ok bool) {
+	variable, rest, _ := strings.Cut(text, " ")
+	operator, quoted, _ := strings.Cut(rest, " ")
+	value, err := strconv.Unquote(quoted)
+	return variable, operator, value, err == nil && quoted[0] == '"' && isWord(value)
+}
+
+// compare returns one comparison as a condition.
+func compare(variable, operator, value string) (condition, error) {
+	switch {
+	case variable == "python_version":
+		minors, err := minorsOf(operator, value)
+		return onPython(minors), err
+	case !slices.Contains(wordVariables, variable):
+		return condition{}, fmt.Errorf("unknown variable %s", variable)
+	case operator != "==" && operator != "!=":
+		return condition{}, fmt.Errorf("%s has no order", variable)
+	}
+	return condition{comparison: comparison{variable: variable, except: operator == "!=", values: []string{value}}}, nil
+}
+
+// minorsOf returns the versions of Python 3 that compare with a version such as 3.13 or 3.13.0.
+func minorsOf(operator, version string) (uint64, error) {
+	numbers, ok := parseVersion(version)
+	if !ok || len(numbers) != 2 || numbers[0] != 3 || numbers[1] > 62 {
+		return 0, fmt.Errorf("want a version such as 3.13, not %s", version)
+	}
+	equal := uint64(1) << numbers[1]
+	below := equal - 1
+	switch operator {
+	case "<":
+		return below, nil
+	case "<=":
+		return below | equal, nil
+	case "==":
+		return equal, nil
+	case "!=":
+		return ^equal, nil
+	case ">":
+		return ^(below | equal), nil
+	case ">=":
+		return ^below, nil
+	case "~=": // of 3.13.0 the last number may grow, of 3.13 the minor version
+		if strings.Count(version, ".") == 2 {
+			return equal, nil
+		}
+		return ^below, nil
+	}
+	return 0, fmt.Errorf("unknown operator %s", operator)
+}
