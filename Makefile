@@ -24,8 +24,15 @@ bench: ## Measure generation against cp -r, and start-up against a bare program
 	go test ./cmd/kitout -run '^$$' -bench . -benchtime 20x
 
 .PHONY: refresh-packages
-refresh-packages: ## Resolve the table of Python packages again (needs uv and the network)
+refresh-packages: ## Resolve the table of Python packages again (needs uv, poetry, pipenv and the network)
 	python3 generator/lock/refresh/refresh.py
+	python3 generator/lock/refresh/record_uv.py
+	python3 generator/lock/refresh/record_poetry.py
+	python3 generator/lock/refresh/record_pipenv.py
+
+.PHONY: audit-packages
+audit-packages: ## Look for known vulnerabilities in the table: make audit-packages DATABASES=NAME=FOLDER…
+	python3 generator/lock/refresh/audit.py $(DATABASES)
 
 .PHONY: e2e
 # -count=1: Go keeps results by what the tests themselves read, and the templates are read by the kitout that they build

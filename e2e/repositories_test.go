@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,60 +11,91 @@ import (
 )
 
 // TestRepositories takes each framework on each database from nothing to a drilled restore, and through the loss of its
-// example.
+// example. Each dependency tool meets each framework and each database once.
 func TestRepositories(t *testing.T) {
 	t.Parallel()
-	for _, framework := range frameworks {
-		for _, kind := range databases {
-			t.Run(framework+"/"+kind, func(t *testing.T) {
+	for i, framework := range frameworks {
+		for j, tool := range depsTools {
+			// The last tool meets databases that the framework has met: its repositories are only installed, tested and started
+			kind := databases[(i+j)%len(databases)]
+			t.Run(framework+"/"+kind+"/"+tool, func(t *testing.T) {
 				t.Parallel()
-				r := generate(t, "--framework", framework, "--database", kind)
-				data := r.newStore(kind, "shop_"+framework)
-				r.configure("DATABASE_URL", data.url)
-				calls := r.recordCalls()
-
-				r.make("setup")
-				r.make("test")
-				r.make("check")
-				if shown := r.make("config-check"); strings.Contains(shown, r.configured("SECRET_KEY")) {
-					t.Errorf("config-check shows the secret key:\n%s", shown)
+				if j < len(databases) {
+					inProduction(t, framework, kind, tool)
+				} else {
+					inDevelopment(t, framework, kind, tool)
 				}
-				r.make("migrate")
-				r.make("migrate") // nothing to do is no failure
-				r.make("migrations-check")
-				if kind == "sqlite" {
-					r.knowsItsTools()
-					r.checksFail(framework)
-				}
-
-				s := r.serve("/readyz")
-				s.answersBesides()
-				s.useAPI()
-				s.useForm()
-				s.identifiesRequests()
-				r.processesHidePassword()
-				r.backsUp(data, s)
-				s.logsAreJSON()
-
-				r.servesHTTPS(r.newStore(kind, "bare_"+framework))
-				r.refuses()
-				if kind == "sqlite" {
-					r.develops()
-				}
-				if status := r.run("git", "status", "--porcelain"); status != "" {
-					t.Errorf("what the targets made is not ignored:\n%s", status)
-				}
-
-				r.make("remove-example")
-				r.make("test", "check", "migrate")
-				s = r.serve("/readyz")
-				s.answersBesides()
-				s.stop(s.pid, syscall.SIGTERM)
-				calls.hidePassword(kind != "sqlite")
-				r.noPasswordLeft()
 			})
+			for k, kind := range databases {
+				if thorough && k != (i+j)%len(databases) {
+					t.Run(framework+"/"+kind+"/"+tool, func(t *testing.T) {
+						t.Parallel()
+						inDevelopment(t, framework, kind, tool)
+					})
+				}
+			}
 		}
 	}
+}
+
+// inDevelopment installs, tests and starts one repository.
+func inDevelopment(t *testing.T, framework, kind, tool string) {
+	r := generateWith(t, tool, "--framework", framework, "--database", kind)
+	r.configure("DATABASE_URL", r.newStore(kind, "shop_"+framework+"_"+tool).url)
+	r.make("setup")
+	r.make("test", "check", "migrate", "migrations-check")
+	s := r.serve("/readyz")
+	s.answersBesides()
+	s.useAPI()
+	s.stop(s.pid, syscall.SIGTERM)
+	r.noPasswordLeft()
+}
+
+// inProduction does all that there is to be done with one repository.
+func inProduction(t *testing.T, framework, kind, tool string) {
+	r := generateWith(t, tool, "--framework", framework, "--database", kind)
+	data := r.newStore(kind, "shop_"+framework)
+	r.configure("DATABASE_URL", data.url)
+	calls := r.recordCalls()
+
+	r.make("setup")
+	r.make("test")
+	r.make("check")
+	if shown := r.make("config-check"); strings.Contains(shown, r.configured("SECRET_KEY")) {
+		t.Errorf("config-check shows the secret key:\n%s", shown)
+	}
+	r.make("migrate")
+	r.make("migrate") // nothing to do is no failure
+	r.make("migrations-check")
+	if kind == "sqlite" {
+		r.checksFail(framework)
+	}
+
+	s := r.serve("/readyz")
+	s.answersBesides()
+	s.useAPI()
+	s.useForm()
+	s.identifiesRequests()
+	r.processesHidePassword()
+	r.backsUp(data, s)
+	s.logsAreJSON()
+
+	r.servesHTTPS(r.newStore(kind, "bare_"+framework))
+	r.refuses()
+	if kind == "sqlite" {
+		r.develops()
+	}
+	if status := r.run("git", "status", "--porcelain"); status != "" {
+		t.Errorf("what the targets made is not ignored:\n%s", status)
+	}
+
+	r.make("remove-example")
+	r.make("test", "check", "migrate")
+	s = r.serve("/readyz")
+	s.answersBesides()
+	s.stop(s.pid, syscall.SIGTERM)
+	calls.hidePassword(kind != "sqlite")
+	r.noPasswordLeft()
 }
 
 // answersBesides checks what the service answers without its example.
@@ -136,27 +166,6 @@ func (r *repository) develops() {
 	r.configure("PORT", strconv.Itoa(port))
 	s = r.start("run", port, "/readyz")
 	s.stop(-s.pid, syscall.SIGINT)
-}
-
-var (
-	longOption = regexp.MustCompile(`--[a-z-]+`)
-	update     = regexp.MustCompile(`(?m)^update:.*\n((?:\t.*\n)+)`)
-)
-
-// knowsItsTools checks that the tools which were installed know the options that `make update` gives them: it needs the
-// network, so it is not run.
-func (r *repository) knowsItsTools() {
-	r.t.Helper()
-	recipe := update.FindStringSubmatch(readFile(r.t, r.path("Makefile")))
-	if recipe == nil {
-		r.t.Fatal("the Makefile has no target update")
-	}
-	help := r.run(".venv/bin/uv", "pip", "compile", "--help")
-	for _, option := range longOption.FindAllString(recipe[1], -1) {
-		if !regexp.MustCompile(option + `\b`).MatchString(help) {
-			r.t.Errorf("make update: uv pip compile has no option %s", option)
-		}
-	}
 }
 
 // noPasswordLeft looks for the database's password in everything that the repository has written but .env.

@@ -26,10 +26,18 @@ func generate(t *testing.T, flags ...string) *repository {
 	t.Helper()
 	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: environment()}
 	r.render(flags...)
-	if status := r.run("git", "status", "--porcelain"); status != "" {
-		t.Errorf("not all is committed:\n%s", status)
+	if !slices.Contains(flags, "--no-git") {
+		r.commitsAll()
 	}
 	return r
+}
+
+// commitsAll expects that git has nothing to add.
+func (r *repository) commitsAll() {
+	r.t.Helper()
+	if status := r.run("git", "status", "--porcelain"); status != "" {
+		r.t.Errorf("not all is committed:\n%s", status)
+	}
 }
 
 // render runs kitout new on the repository's folder.
@@ -62,6 +70,16 @@ func environment() []string {
 // with is the repository with more in its environment, given as NAME=VALUE.
 func (r *repository) with(pairs ...string) *repository {
 	return &repository{t: r.t, dir: r.dir, env: append(slices.Clip(r.env), pairs...)}
+}
+
+// getenv is a variable in the environment of the repository's commands; the last one counts.
+func (r *repository) getenv(name string) (value string) {
+	for _, pair := range r.env {
+		if found, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = found
+		}
+	}
+	return value
 }
 
 func (r *repository) path(name string) string { return filepath.Join(r.dir, name) }

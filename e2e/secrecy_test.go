@@ -32,7 +32,7 @@ func (r *repository) recordCalls() calls {
 			r.t.Fatal(err)
 		}
 	}
-	r.env = append(r.env, "PATH="+dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	r.env = append(r.env, "PATH="+dir+string(filepath.ListSeparator)+r.getenv("PATH"))
 	return c
 }
 

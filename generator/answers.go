@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,6 +22,10 @@ type Answers struct {
 	Email   string // whom the certificate authority writes to; may be empty
 	Image   string // the container image without a tag
 	Python  string // the image's Python version, such as "3.14"
+
+	// IndexURL is the index that packages come from, without credentials; empty: the tools' default.
+	IndexURL string
+
 	Choices map[string][]string
 }
 
@@ -68,6 +73,10 @@ var Free = []FreeAnswer{
 		Key: "python", Title: "Python", Kind: "VERSION", Help: "the image's Python version",
 		of: func(a *Answers) *string { return &a.Python },
 	},
+	{
+		Key: "index-url", Title: "Index", Kind: "URL", Help: "the index of Python packages, without credentials (default: the tools' own)",
+		of: func(a *Answers) *string { return &a.IndexURL },
+	},
 }
 
 //go:embed pynames/reserved.txt
@@ -80,6 +89,7 @@ var (
 	emailPattern   = compiled(`^[A-Za-z0-9._%+-]{1,64}@([a-z0-9-]+\.)+[a-z]{2,63}$`)
 	imagePattern   = compiled(`^([a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]{1,5})?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
 	notInName      = compiled(`[^a-z0-9]+`)
+	indexPattern   = compiled(`^https?://[A-Za-z0-9._~:/@%+-]+$`) // no query, and nothing that some syntax would take for its own
 )
 
 // compiled returns an expression that is compiled when it is needed: most commands check no answers.
@@ -275,10 +285,28 @@ func (a *Answers) validate(origins map[string]string, images []string, taken fun
 	if !imagePattern().MatchString(a.Image) {
 		return fail("image", fmt.Sprintf("%q is not an image name", a.Image), "lower case, without a tag or digest: registry.example.com/team/shop")
 	}
+	if problem := indexProblem(a.IndexURL); problem != "" {
+		return fail("index-url", problem, "the address of a simple index, https://packages.example.com/simple; credentials belong in ~/.netrc")
+	}
 	if !slices.Contains(images, a.Python) {
 		return fail("python", fmt.Sprintf("unknown version %q", a.Python), Hint(a.Python, images))
 	}
 	return nil
+}
+
+// indexProblem says what is wrong with the address of an index. The address itself may hold a password: it is not repeated.
+func indexProblem(address string) string {
+	if address == "" {
+		return ""
+	}
+	parsed, err := url.Parse(address)
+	switch {
+	case err != nil, parsed.Scheme != "https" && parsed.Scheme != "http", parsed.Hostname() == "", !indexPattern().MatchString(address):
+		return "is no address of an index"
+	case parsed.User != nil:
+		return "holds credentials, which would be committed"
+	}
+	return ""
 }
 
 // Command returns the arguments of kitout that give these answers, for the folder at directory.

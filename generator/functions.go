@@ -47,6 +47,12 @@ func functions(options Options) template.FuncMap {
 		}
 		return "", fmt.Errorf("no package %q is locked", distribution)
 	}
+	result["requirement"] = func(bare string) (string, error) {
+		if options.Requirement == nil {
+			return bare, nil
+		}
+		return options.Requirement(bare)
+	}
 	return result
 }
 

@@ -37,6 +37,9 @@ type Layer struct {
 	Files     map[string]FileRule `yaml:"files"`
 	Next      []Step              `yaml:"next"`
 	Python    *Python             `yaml:"python"`
+
+	// DefaultIndex says that the layer writes down the address of the package index, whether it was given or not.
+	DefaultIndex bool `yaml:"default_index"`
 }
 
 // Python is the range of interpreters that every repository supports; only the base states it.
@@ -94,11 +97,12 @@ type Task struct {
 	When     []Condition `yaml:"when"`
 }
 
-// Lock is a file that a lock writer makes from the packages of some groups.
+// Lock is a file that a lock writer makes from the packages of some groups, or from packages of its own.
 type Lock struct {
-	Path   string   `yaml:"path"`
-	Writer string   `yaml:"writer"`
-	Groups []string `yaml:"groups"`
+	Path     string   `yaml:"path"`
+	Writer   string   `yaml:"writer"`
+	Groups   []string `yaml:"groups"`
+	Packages []string `yaml:"packages"`
 }
 
 // Step is a command that the user runs next, and what for.

@@ -25,17 +25,35 @@ type Plan struct {
 	fills   map[string][]fill
 	dropped map[string]string // slots of questions that were answered without an owner, and the question
 	locks   []Lock
+	made    map[string][]byte // locks whose content was made elsewhere, by path
 	config  Options
+
+	defaultIndex string
 }
 
 // Options are the specialists and the facts of the program that the engine is handed.
 type Options struct {
 	// Kitout is the version of the program; the record keeps it.
 	Kitout string
-	// Locks are the lock writers by name: each takes the path, for its header, and the requirements.
-	Locks map[string]func(path string, requirements []string) ([]byte, error)
+	// Locks are the lock writers by name.
+	Locks map[string]func(LockInput) ([]byte, error)
 	// Version returns the locked version of a Python distribution.
 	Version func(distribution string) (string, bool)
+	// Requirement returns a bare requirement with the lower bound that manifests have; nil: it stays bare.
+	Requirement func(bare string) (string, error)
+	// DefaultIndex returns the address of the index that the machine's tools ask, for layers that have to write it down. An
+	// error says why it is not known.
+	DefaultIndex func() (string, error)
+}
+
+// LockInput is what a lock writer is told.
+type LockInput struct {
+	Path     string              // of the file, for its header
+	Packages map[string][]string // requirements by group, in the order of the manifest
+	IndexURL string              // the answer; may be empty
+
+	// DefaultIndex is the index that the tools ask without an answer; empty unless a layer needs it.
+	DefaultIndex string
 }
 
 // source is one file of a layer that becomes a file of the repository.
@@ -62,7 +80,7 @@ func (c *Catalog) NewPlan(answers *Answers, options Options) (*Plan, error) {
 		Answers: answers, catalog: c, config: options,
 		axes: map[string]string{}, fills: map[string][]fill{}, dropped: map[string]string{}, values: newSet(options),
 	}
-	steps := []func() error{plan.chooseLayers, plan.settleAxes, plan.checkConditions, plan.resolveFacts, plan.collectLists, plan.collectFiles}
+	steps := []func() error{plan.chooseLayers, plan.settleAxes, plan.checkConditions, plan.findIndex, plan.resolveFacts, plan.collectLists, plan.collectFiles}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -184,6 +202,24 @@ func (p *Plan) holdAll(conditions []Condition) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// findIndex learns the default index if a layer cannot do without an address and none was given.
+func (p *Plan) findIndex() error {
+	for _, layer := range p.Layers {
+		if !layer.DefaultIndex || p.Answers.IndexURL != "" || p.config.DefaultIndex == nil {
+			continue
+		}
+		var err error
+		if p.defaultIndex, err = p.config.DefaultIndex(); err != nil {
+			question, choice := path.Split(layer.ID)
+			return &UsageError{
+				Flag:    "--" + strings.TrimSuffix(question, "/") + " " + choice,
+				Problem: fmt.Sprintf("needs the address of the package index: %v", err), Hint: "give it with --index-url", Combination: true,
+			}
+		}
+	}
+	return nil
 }
 
 func (p *Plan) checkConditions() error {

@@ -167,22 +167,37 @@ func (p *Plan) readTexts() (map[string]prepared, error) {
 
 // lock makes one lock file from the packages of its groups.
 func (p *Plan) lock(lock Lock) (File, error) {
+	file := File{Path: lock.Path, Content: p.made[lock.Path], Mode: 0o644, Layer: "lock", Policy: Locked}
+	if file.Content != nil {
+		return file, nil
+	}
 	write, found := p.config.Locks[lock.Writer]
 	if !found {
 		return File{}, fmt.Errorf("%s: no lock writer is called %q", lock.Path, lock.Writer)
 	}
-	var requirements []string
+	input := LockInput{Path: lock.Path, Packages: map[string][]string{}, IndexURL: p.Answers.IndexURL, DefaultIndex: p.defaultIndex}
+	if len(lock.Packages) > 0 {
+		input.Packages["runtime"] = lock.Packages
+	}
 	for _, item := range p.data["packages"].([]any) {
 		item := item.(map[string]any)
-		if slices.Contains(lock.Groups, item["group"].(string)) {
-			requirements = append(requirements, item["name"].(string))
+		if group := item["group"].(string); slices.Contains(lock.Groups, group) {
+			input.Packages[group] = append(input.Packages[group], item["name"].(string))
 		}
 	}
-	content, err := write(lock.Path, requirements)
-	if err != nil {
+	var err error
+	if file.Content, err = write(input); err != nil {
 		return File{}, fmt.Errorf("%s: %w", lock.Path, err)
 	}
-	return File{Path: lock.Path, Content: content, Mode: 0o644, Layer: "lock", Policy: Locked}, nil
+	return file, nil
+}
+
+// SetLock gives the content of a lock that its own tool has completed: later renderings have it in place of the writer's.
+func (p *Plan) SetLock(path string, content []byte) {
+	if p.made == nil {
+		p.made = map[string][]byte{}
+	}
+	p.made[path] = content
 }
 
 // renderer executes templates for one worker: its set shares the functions and nothing with other workers.

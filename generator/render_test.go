@@ -1,6 +1,8 @@
 package generator
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"reflect"
 	"regexp"
@@ -213,7 +215,7 @@ func TestPolicies(t *testing.T) {
 }
 
 func TestLocks(t *testing.T) {
-	tree := shop().adding("shape/square/layer.yaml", "locks: [{path: a.lock, writer: plain, groups: [runtime]}, {path: b.lock, writer: plain, groups: [runtime, development]}]\n").
+	tree := shop().adding("shape/square/layer.yaml", "locks: [{path: a.lock, writer: plain, groups: [runtime]}, {path: b.lock, writer: plain, groups: [runtime, development]}, {path: tool.lock, writer: plain, packages: [tool]}]\n").
 		adding("shape/square/layer.yaml", "packages: [{name: 'pen[ink]'}, {name: test, group: development}]\n")
 	_, err := tree.render(t)
 	wantError(t, err, `a.lock: no lock writer is called "plain"`)
@@ -223,24 +225,79 @@ func TestLocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := func(path string, requirements []string) ([]byte, error) {
-		return []byte(path + ": " + strings.Join(requirements, " ") + "\n"), nil
+	write := func(input LockInput) ([]byte, error) {
+		return fmt.Appendf(nil, "%s: %s|%s\n", input.Path, strings.Join(input.Packages["runtime"], " "), strings.Join(input.Packages["development"], " ")), nil
 	}
-	plan, err := catalog.NewPlan(answers, Options{Locks: map[string]func(string, []string) ([]byte, error){"plain": write}})
+	plan, err := catalog.NewPlan(answers, Options{Locks: map[string]func(LockInput) ([]byte, error){"plain": write}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := plan.Render()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, file := range files {
-		if file.Policy == Locked {
-			got[file.Path] = string(file.Content)
+	locks := func() map[string]string {
+		t.Helper()
+		files, err := plan.Render()
+		if err != nil {
+			t.Fatal(err)
 		}
+		got := map[string]string{}
+		for _, file := range files {
+			if file.Policy == Locked {
+				got[file.Path] = string(file.Content)
+			}
+		}
+		return got
 	}
-	wantSame(t, got, map[string]string{"a.lock": "a.lock: pen[ink] ring\n", "b.lock": "b.lock: pen[ink] ring ring test\n"})
+	want := map[string]string{"a.lock": "a.lock: pen[ink] ring|\n", "b.lock": "b.lock: pen[ink] ring|ring test\n", "tool.lock": "tool.lock: tool|\n"}
+	wantSame(t, locks(), want)
+	plan.SetLock("b.lock", []byte("completed\n"))
+	want["b.lock"] = "completed\n"
+	wantSame(t, locks(), want)
+}
+
+// TestDefaultIndex asks for the machine's index only where a layer writes it down and no other was given.
+func TestDefaultIndex(t *testing.T) {
+	index := shop().adding("shape/square/layer.yaml", "default_index: true\nlocks: [{path: a.lock, writer: plain, groups: [runtime]}]\n").
+		adding("shape/square/files/index.txt.tmpl", "<% .index_url %>|<% .default_index %>\n")
+	asked := 0
+	var unknown error
+	options := Options{
+		DefaultIndex: func() (string, error) { asked++; return "https://default.example.com/simple", unknown },
+		Locks: map[string]func(LockInput) ([]byte, error){"plain": func(input LockInput) ([]byte, error) {
+			return []byte(input.IndexURL + "|" + input.DefaultIndex + "\n"), nil
+		}},
+	}
+	render := func(given map[string][]string) (map[string]string, error) {
+		catalog := index.catalog(t)
+		answers, err := catalog.Resolve("shop", nil, Given{Origin: "--%s", Values: given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := catalog.NewPlan(answers, options)
+		if err != nil {
+			return nil, err
+		}
+		files, err := plan.Render()
+		texts := map[string]string{}
+		for _, file := range files {
+			texts[file.Path] = string(file.Content)
+		}
+		return texts, err
+	}
+	for given, want := range map[string]string{"": "|https://default.example.com/simple\n", "https://own.example.com/simple": "https://own.example.com/simple|\n"} {
+		texts, err := render(map[string][]string{"index-url": {given}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantSame(t, texts["index.txt"], want)
+		wantSame(t, texts["a.lock"], want)
+	}
+	wantSame(t, asked, 1)
+	unknown = errors.New("no pip")
+	_, err := render(nil)
+	wantUsage(t, err, "--shape square", "needs the address of the package index: no pip", "give it with --index-url")
+	index = shop()
+	if _, err := render(nil); err != nil || asked != 2 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
 }
 
 func TestFunctions(t *testing.T) {

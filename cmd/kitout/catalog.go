@@ -27,13 +27,11 @@ func options() (generator.Options, *lock.Table, error) {
 		return generator.Options{}, nil, err
 	}
 	return generator.Options{
-		Kitout:  version(),
-		Version: table.Version,
-		Locks: map[string]func(string, []string) ([]byte, error){
-			"requirements": func(path string, requirements []string) ([]byte, error) {
-				return writeRequirements(table, path, requirements)
-			},
-		},
+		Kitout:       version(),
+		Version:      table.Version,
+		Locks:        lockWriters(table),
+		Requirement:  table.Requirement,
+		DefaultIndex: machineIndex,
 	}, table, nil
 }
 

@@ -27,8 +27,7 @@ import (
 func TestCombinations(t *testing.T) {
 	catalog, err := loadCatalog()
 	must(t, err)
-	options, _, err := options()
-	must(t, err)
+	options := testOptions(t)
 	parameters := parametersOf(t, catalog)
 	plans := map[string]*generator.Plan{}
 	legal := func(row []int) bool {
@@ -202,7 +201,7 @@ var words = map[string]string{
 	"database=postgres":  `postgres|psycopg|asyncpg|pg_dump|pg_isready|pg_restore|\bpsql\b|pgdata`,
 	"database=mysql":     `mysql|mariadb|asyncmy|aiomysql|innodb`,
 	"database=sqlite":    `sqlite`,
-	"deps=pip":           `requirements(-dev)?\.txt|--require-hashes`,
+	"deps=pip":           `requirements(-dev)?\.txt`,
 	"deps=pipenv":        `pipenv|pipfile`,
 	"deps=poetry":        `poetry`,
 	"deps=uv":            `\buv (sync|lock|run|export)|uv\.lock`,

@@ -18,6 +18,39 @@ import (
 
 const goldenFolder = "../../testdata/golden"
 
+// TestGoldenChoices holds what one other choice changes in the preset minimal against testdata/golden.
+func TestGoldenChoices(t *testing.T) {
+	minimal, err := givenPreset("minimal")
+	must(t, err)
+	base := archive(buildFor(t, minimal))
+	for _, pair := range []string{"deps=pipenv", "deps=poetry", "deps=uv"} {
+		t.Run(pair, func(t *testing.T) {
+			question, choice, _ := strings.Cut(pair, "=")
+			got := archive(buildFor(t, minimal, generator.Given{Origin: "%s", Values: map[string][]string{question: {choice}}}))
+			got.Files = slices.DeleteFunc(got.Files, func(file txtar.File) bool { return slices.ContainsFunc(base.Files, same(file)) })
+			compareGolden(t, filepath.Join(goldenFolder, pair+".txtar"), got)
+		})
+	}
+}
+
+func compareGolden(t *testing.T, file string, got *txtar.Archive) {
+	t.Helper()
+	if *update {
+		must(t, os.WriteFile(file, txtar.Format(got), 0o644))
+		return
+	}
+	want, err := txtar.ParseFile(file)
+	must(t, err)
+	for _, problem := range differences(want, got) {
+		t.Error(problem)
+	}
+}
+
+// same returns a function that says whether a file is as this one.
+func same(file txtar.File) func(txtar.File) bool {
+	return func(other txtar.File) bool { return other.Name == file.Name && bytes.Equal(other.Data, file.Data) }
+}
+
 // TestGolden holds the presets' trees against testdata/golden; `make golden` writes them again.
 func TestGolden(t *testing.T) {
 	presets, err := builtinPresets()
@@ -30,18 +63,10 @@ func TestGolden(t *testing.T) {
 		t.Run(preset.Name, func(t *testing.T) {
 			given, err := givenPreset(preset.Name)
 			must(t, err)
-			got := archive(buildFor(t, given))
-			if *update {
-				must(t, os.WriteFile(file, txtar.Format(got), 0o644))
-				return
-			}
-			want, err := txtar.ParseFile(file)
-			must(t, err)
-			for _, problem := range differences(want, got) {
-				t.Error(problem)
-			}
+			compareGolden(t, file, archive(buildFor(t, given)))
 		})
 	}
+	unseen = slices.DeleteFunc(unseen, func(name string) bool { return strings.Contains(name, "=") })
 	if len(unseen) > 0 {
 		t.Errorf("no preset has these golden trees: %s", unseen)
 	}
@@ -52,8 +77,7 @@ func buildFor(tb testing.TB, given ...generator.Given) []generator.Change {
 	tb.Helper()
 	catalog, err := loadCatalog()
 	must(tb, err)
-	options, _, err := options()
-	must(tb, err)
+	options := testOptions(tb)
 	answers, err := catalog.Resolve("shop", nil, given...)
 	must(tb, err)
 	plan, err := catalog.NewPlan(answers, options)
@@ -61,6 +85,15 @@ func buildFor(tb testing.TB, given ...generator.Given) []generator.Change {
 	changes, err := plan.Build(nil)
 	must(tb, err)
 	return changes
+}
+
+// testOptions are those of the command, on a machine whose pip asks packages.example.com.
+func testOptions(tb testing.TB) generator.Options {
+	tb.Helper()
+	options, _, err := options()
+	must(tb, err)
+	options.DefaultIndex = func() (string, error) { return "https://packages.example.com/simple", nil }
+	return options
 }
 
 func must(tb testing.TB, err error) {

@@ -301,7 +301,8 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	if err != nil {
 		return err
 	}
-	if err := generator.Decide(flags.folder, changes, resolution); err != nil {
+	decide := func(changes []generator.Change) error { return generator.Decide(flags.folder, changes, resolution) }
+	if err := decide(changes); err != nil {
 		return err
 	}
 	report := newReport(catalog, plan, flags, changes)
@@ -316,11 +317,18 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	changes, warning, err := completeUvLock(ctx, plan, folder, changes, decide)
+	if err != nil {
+		return err
+	}
+	if warning != "" {
+		report.Warnings = append(report.Warnings, warning)
+	}
 	entries, err := folder.Entries()
 	if err != nil {
 		return err
 	}
-	var warning string
+	warning = ""
 	commit := func(path string) error {
 		warning = firstCommit(ctx, path, changes, len(entries) == 0, flags.noGit)
 		return ctx.Err()

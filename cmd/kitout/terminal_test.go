@@ -241,13 +241,15 @@ func TestTerminalCustomised(t *testing.T) {
 	term.wait(`"tests" is a folder of the repository`, clear+"stock"+enter)
 	term.wait(freeHelp("python"), down)
 	term.wait("> ", enter)
+	term.wait(freeHelp("index-url"), "packages.example.com"+enter)
+	term.wait("is no address of an index", clear+"https://packages.example.com/simple"+enter)
 	term.write(dir)
 	base, err := catalog.Base()
 	must(t, err)
 	answers := recordOf(t, dir)
 	for key, want := range map[string]string{
 		"domain": "shop.example.com", "email": "admin@example.com", "name": "my-store", "package": "stock",
-		"image": "registry.example.com/shop", "python": base.Python.Images[1],
+		"image": "registry.example.com/shop", "python": base.Python.Images[1], "index-url": "https://packages.example.com/simple",
 	} {
 		if got := answers[key]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is %s, not %s", key, got, want)
