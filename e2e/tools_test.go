@@ -86,16 +86,22 @@ func (r *repository) withTool(tool string) *repository {
 	return r.with("PATH="+tools.bin+string(os.PathListSeparator)+r.getenv("PATH"), "POETRY_PYPI_MIRROR_URL="+machineIndex())
 }
 
-// generateWith writes a repository that is managed with a tool, which is on the PATH afterwards, and for uv before, too.
+// generateWith writes a repository that is managed with a tool, which is on the PATH afterwards.
 func generateWith(t *testing.T, tool string, flags ...string) *repository {
 	t.Helper()
+	return generateIn(t, nil, tool, flags...)
+}
+
+// generateIn does so with more in the environment. uv is on the PATH when the repository is written, too.
+func generateIn(t *testing.T, env []string, tool string, flags ...string) *repository {
+	t.Helper()
 	flags = append(flags, "--deps", tool)
-	if tool == "uv" {
-		draft := generate(t, append(flags, "--no-git")...) // it has the hashes of uv
-		r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: draft.withTool(tool).with("UV_PYTHON=" + newestPython()).env}
-		r.render(flags...)
-		r.commitsAll()
-		return r
+	if tool != "uv" {
+		return generate(t, flags...).withTool(tool).with(env...)
 	}
-	return generate(t, flags...).withTool(tool)
+	draft := generate(t, append(flags, "--no-git")...) // it has the hashes of uv
+	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: draft.withTool(tool).with("UV_PYTHON=" + newestPython()).with(env...).env}
+	r.render(flags...)
+	r.commitsAll()
+	return r
 }

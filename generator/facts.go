@@ -150,6 +150,13 @@ func (p *Plan) expandAll(value any) (any, error) {
 // collectLists gathers the packages, settings, services and tasks of all layers, in their order, for the files' owners.
 func (p *Plan) collectLists() error {
 	lists := map[string][]any{"packages": {}, "settings": {}, "services": {}, "tasks": {}}
+	for _, stage := range stages {
+		packages, err := p.systemPackages(stage)
+		if err != nil {
+			return err
+		}
+		p.data[stage+"_packages"] = packages
+	}
 	seen := map[string]string{}
 	for _, layer := range p.Layers {
 		add := func(list, name string, when []Condition, item map[string]any) error {
@@ -188,6 +195,24 @@ func (p *Plan) collectLists() error {
 		p.data[name] = list
 	}
 	return nil
+}
+
+// systemPackages are the names of the Debian packages for a stage, sorted, each once.
+func (p *Plan) systemPackages(stage string) ([]string, error) {
+	names := []string{}
+	for _, layer := range p.Layers {
+		for _, x := range layer.System {
+			held, err := p.holdAll(x.When)
+			if err != nil {
+				return nil, fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
+			}
+			if held && x.Stage == stage {
+				names = append(names, x.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // each calls add with every entry of the layer's lists, as the maps that templates see.

@@ -29,6 +29,7 @@ type Layer struct {
 	Axes      map[string]string   `yaml:"axes"`
 	Facts     map[string]any      `yaml:"facts"`
 	Packages  []Package           `yaml:"packages"`
+	System    []SystemPackage     `yaml:"system_packages"`
 	Settings  []Setting           `yaml:"settings"`
 	Services  []Service           `yaml:"services"`
 	Tasks     []Task              `yaml:"tasks"`
@@ -53,6 +54,13 @@ type Python struct {
 type Package struct {
 	Name  string      `yaml:"name"`  // name and extras, such as "psycopg[binary]"
 	Group string      `yaml:"group"` // "runtime" (the default) or "development"
+	When  []Condition `yaml:"when"`
+}
+
+// SystemPackage is a Debian package that the image needs, and whoever builds without one.
+type SystemPackage struct {
+	Name  string      `yaml:"name"`
+	Stage string      `yaml:"stage"` // "build": to build Python packages; "run": to run them
 	When  []Condition `yaml:"when"`
 }
 
@@ -173,6 +181,7 @@ var (
 	settingTypes  = []string{"string", "int", "bool", "list", "path", "url"}
 	settingScopes = []string{"application", "server", "scripts"}
 	groups        = []string{"runtime", "development"}
+	stages        = []string{"build", "run"}
 )
 
 // check fills in defaults and refuses values that nothing would understand.
@@ -187,6 +196,11 @@ func (l *Layer) check() error {
 		}
 		if !slices.Contains(groups, p.Group) {
 			return fmt.Errorf("package %s: group %q is none of %s", p.Name, p.Group, strings.Join(groups, ", "))
+		}
+	}
+	for _, p := range l.System {
+		if !slices.Contains(stages, p.Stage) {
+			return fmt.Errorf("system package %s: stage %q is none of %s", p.Name, p.Stage, strings.Join(stages, ", "))
 		}
 	}
 	for i := range l.Settings {

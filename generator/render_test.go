@@ -253,6 +253,20 @@ func TestLocks(t *testing.T) {
 	wantSame(t, locks(), want)
 }
 
+func TestSystemPackages(t *testing.T) {
+	tree := shop().
+		adding("shape/square/layer.yaml", "system_packages: [{name: gcc, stage: build}, {name: libpen, stage: run}, {name: libnone, stage: run, when: [shape=none]}]\n").
+		adding("colour/blue/layer.yaml", "system_packages: [{name: gcc, stage: build}, {name: cmake, stage: build}]\n").
+		with("shape/square/files/system.txt.tmpl", "<% .build_packages %> <% .run_packages %>\n")
+	files, err := tree.render(t, "colour=blue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, string(files["system.txt"].Content), "[cmake gcc] [libpen]\n")
+	_, err = shop().adding("shape/square/layer.yaml", "system_packages: [{name: gcc, stage: test}]\n").render(t)
+	wantError(t, err, `shape/square/layer.yaml: system package gcc: stage "test" is none of build, run`)
+}
+
 // TestDefaultIndex asks for the machine's index only where a layer writes it down and no other was given.
 func TestDefaultIndex(t *testing.T) {
 	index := shop().adding("shape/square/layer.yaml", "default_index: true\nlocks: [{path: a.lock, writer: plain, groups: [runtime]}]\n").

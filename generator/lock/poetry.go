@@ -28,8 +28,8 @@ import (
 // version, do not matter. The order of the requirements does: the content hash covers it, and poetry writes conditions in the
 // order in which it finds them.
 //
-// Every recorded lock of poetry is equal byte for byte, except that ddtrace and, rarely, google-auth make poetry spell some
-// markers in a more complicated way, with the same meaning; poetry_test.go lists them.
+// The text is poetry's own, except that ddtrace and, rarely, google-auth make poetry spell the markers of few other packages
+// in a more complicated way, with the same meaning; poetry_test.go lists them.
 //
 // The errors are those of Closure and the writer's.
 func Poetry(w io.Writer, table *Table, project Project) error {

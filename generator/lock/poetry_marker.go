@@ -53,9 +53,6 @@ func (c condition) isNever() bool { return c.kind == disjunctive && len(c.parts)
 // compound tells whether the condition joins parts in the way k.
 func (c condition) compound(k kind) bool { return c.kind == k && len(c.parts) > 0 }
 
-// onPython tells whether the condition compares Python's version.
-func (c condition) onPython() bool { return c.kind == single && c.minors != 0 }
-
 func (c condition) equal(other condition) bool {
 	return c.kind == other.kind && c.comparison.equal(other.comparison) && slices.EqualFunc(c.parts, other.parts, condition.equal)
 }
@@ -204,26 +201,11 @@ func (c condition) absorb(other condition) (both condition, ok bool) {
 	if contains(c.parts, other) {
 		return other, true
 	}
-	decided := func(part condition) bool { return part.onPython() && decides(k, other, part) }
-	if other.onPython() && slices.ContainsFunc(c.parts, decided) {
-		return other, true
-	}
 	if other.kind != c.kind {
 		return condition{}, false
 	}
-	var own, common, others []condition
-	for _, part := range c.parts {
-		if contains(other.parts, part) {
-			common = append(common, part)
-		} else {
-			own = append(own, part)
-		}
-	}
-	for _, part := range other.parts {
-		if !contains(c.parts, part) {
-			others = append(others, part)
-		}
-	}
+	common, own := divide(c.parts, other.parts)
+	_, others := divide(other.parts, c.parts)
 	switch {
 	case len(own) == 0:
 		return c, true
@@ -242,12 +224,16 @@ func (c condition) absorb(other condition) (both condition, ok bool) {
 	return joined(c.kind, append([]condition{rest}, common...)), true
 }
 
-// decides tells whether a, a comparison of Python's version, makes another one superfluous when they are joined.
-func decides(k kind, a, b condition) bool {
-	if k == conjunctive {
-		return a.minors&b.minors == a.minors
+// divide separates the parts that are among others from the rest.
+func divide(parts, others []condition) (common, rest []condition) {
+	for _, part := range parts {
+		if contains(others, part) {
+			common = append(common, part)
+		} else {
+			rest = append(rest, part)
+		}
 	}
-	return a.minors|b.minors == a.minors
+	return common, rest
 }
 
 // merge joins two comparisons of one variable, if that makes something simple.
@@ -262,17 +248,10 @@ func merge(k kind, a, b comparison) (both condition, ok bool) {
 	if k == disjunctive {
 		minors = a.minors | b.minors
 	}
-	switch both = onPython(minors); {
-	case minors == a.minors || minors == b.minors || both.kind != single:
-		return both, true
-	case isLow(minors) || isLow(^minors) || bits.OnesCount64(minors) == 1:
-		return both, true
-	}
-	below := minors&-minors - 1 // those before the first
-	if k == disjunctive && isLow(below|minors) {
-		return list(conjunctive, onPython(^below), onPython(below|minors)), true
-	}
-	return condition{}, false
+	both = onPython(minors)
+	ok = both.kind != single || minors == a.minors || minors == b.minors ||
+		isLow(minors) || isLow(^minors) || bits.OnesCount64(minors) == 1
+	return both, ok
 }
 
 // onPython is the condition that holds for some minor versions of Python.
