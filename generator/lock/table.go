@@ -92,28 +92,29 @@ func index(text string) (*Table, error) {
 	return &Table{text: text, start: head + blockGap, end: end}, nil
 }
 
-// block returns a package's lines. The blocks are sorted, so it halves the text until it stands on the right one.
+// block returns a package's lines. The blocks are sorted: it halves the text until it meets the right one.
 func (t *Table) block(name string) (string, bool) {
-	low, high := t.start, t.end // between the beginnings of two blocks
+	low, high := t.start-blockGap, t.end // the block begins between them
 	for low < high {
-		start := low
-		if before := strings.LastIndex(t.text[low:low+(high-low)/2], blockStart); before >= 0 {
-			start += before + blockGap
+		middle := low + (high-low)/2
+		next := strings.Index(t.text[middle:min(high+len(blockStart)-1, t.end)], blockStart)
+		if next < 0 {
+			high = middle
+			continue
 		}
-		stop := high
-		if next := strings.Index(t.text[start:high], blockStart); next >= 0 {
-			stop = start + next + 1
-		}
-		at, _, _ := strings.Cut(t.text[start+len(blockStart)-blockGap:stop], " ")
+		start := middle + next + blockGap
+		at, _, _ := strings.Cut(t.text[start+len("package "):t.end], " ")
 		switch {
-		case name == at:
-			return t.text[start:stop], true
 		case name < at:
-			high = start - 1 // without the empty line
-		case stop == high:
-			return "", false
+			high = middle
+		case name > at:
+			low = start
 		default:
-			low = stop + 1
+			stop := t.end
+			if following := strings.Index(t.text[start:t.end], blockStart); following >= 0 {
+				stop = start + following + 1
+			}
+			return t.text[start:stop], true
 		}
 	}
 	return "", false
