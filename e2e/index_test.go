@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -62,8 +63,8 @@ func (r *repository) imageIsBare(image string) {
 	}
 }
 
-// privateIndex is an index on loopback that asks for credentials. It has what the machine's own index has: it passes the pages on,
-// and sends those who want a file there.
+// privateIndex is an index on loopback that asks for credentials. It has what the machine's own index has: it passes pages and
+// files on.
 type privateIndex struct {
 	address string
 
@@ -90,7 +91,7 @@ func (i *privateIndex) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	if rest, found := strings.CutPrefix(request.URL.Path, "/files/"); found {
-		i.redirect(w, request, rest)
+		i.file(w, request, rest)
 		return
 	}
 	name, found := strings.CutPrefix(request.URL.Path, "/simple/")
@@ -109,19 +110,11 @@ func (i *privateIndex) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 
 // page is what the machine's index says of a package, with addresses of our own.
 func (i *privateIndex) page(request *http.Request, name string) ([]byte, int, error) {
-	upstream, err := http.NewRequestWithContext(request.Context(), http.MethodGet, machineIndex()+"/"+name+"/", nil)
+	response, status, err := fetch(request, machineIndex()+"/"+name+"/", pageType)
 	if err != nil {
-		return nil, http.StatusInternalServerError, err
-	}
-	upstream.Header.Set("Accept", pageType)
-	response, err := http.DefaultClient.Do(upstream)
-	if err != nil {
-		return nil, http.StatusBadGateway, err
+		return nil, status, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, response.StatusCode, fmt.Errorf("%s: %s", name, response.Status)
-	}
 	var page map[string]any
 	if err := json.NewDecoder(response.Body).Decode(&page); err != nil {
 		return nil, http.StatusBadGateway, err
@@ -135,22 +128,55 @@ func (i *privateIndex) page(request *http.Request, name string) ([]byte, int, er
 	return text, http.StatusInternalServerError, err
 }
 
-// redirect sends to a file, or to its metadata, which stands beside it.
-func (i *privateIndex) redirect(w http.ResponseWriter, request *http.Request, rest string) {
+// file passes a file on, or its metadata, which stands beside it.
+func (i *privateIndex) file(w http.ResponseWriter, request *http.Request, rest string) {
 	encoded, name, _ := strings.Cut(rest, "/")
 	address, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil {
 		http.NotFound(w, request)
 		return
 	}
-	i.lock.Lock()
-	i.files[strings.TrimSuffix(name, ".metadata")] = true
-	i.lock.Unlock()
-	suffix := ""
-	if strings.HasSuffix(name, ".metadata") {
-		suffix = ".metadata"
+	whole, metadata := strings.CutSuffix(name, ".metadata")
+	if metadata {
+		address = append(address, ".metadata"...)
 	}
-	http.Redirect(w, request, string(address)+suffix, http.StatusFound)
+	i.lock.Lock()
+	i.files[whole] = true
+	i.lock.Unlock()
+	response, status, err := fetch(request, string(address), "*/*")
+	if err != nil {
+		http.Error(w, err.Error(), status)
+		return
+	}
+	defer response.Body.Close()
+	for _, name := range []string{"Content-Length", "Content-Range", "Content-Type", "Accept-Ranges"} {
+		if value := response.Header.Get(name); value != "" {
+			w.Header().Set(name, value)
+		}
+	}
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body)
+}
+
+// fetch asks the machine's index for what was asked of this one, and returns the status to answer with if it has no answer.
+func fetch(request *http.Request, address, accept string) (*http.Response, int, error) {
+	upstream, err := http.NewRequestWithContext(request.Context(), request.Method, address, nil)
+	if err != nil {
+		return nil, http.StatusInternalServerError, err
+	}
+	upstream.Header.Set("Accept", accept)
+	if part := request.Header.Get("Range"); part != "" {
+		upstream.Header.Set("Range", part)
+	}
+	response, err := http.DefaultClient.Do(upstream)
+	if err != nil {
+		return nil, http.StatusBadGateway, err
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		_ = response.Body.Close()
+		return nil, response.StatusCode, fmt.Errorf("%s: %s", address, response.Status)
+	}
+	return response, 0, nil
 }
 
 // hasServed expects that at least so many files were asked for since the last time.

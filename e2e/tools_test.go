@@ -71,7 +71,9 @@ func (r *repository) withTool(tool string) *repository {
 			commands = append(commands, []string{python, "-m", "pip", "install", "--quiet", "poetry-plugin-pypi-mirror"})
 		}
 		for _, command := range commands {
-			if output, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			run := exec.Command(command[0], command[1:]...)
+			run.Env = append(r.env, "PIP_NO_INPUT=1")
+			if output, err := run.CombinedOutput(); err != nil {
 				tools.fault = &exec.Error{Name: string(output), Err: err}
 				return
 			}
@@ -97,10 +99,10 @@ func generateIn(t *testing.T, env []string, tool string, flags ...string) *repos
 	t.Helper()
 	flags = append(flags, "--deps", tool)
 	if tool != "uv" {
-		return generate(t, flags...).withTool(tool).with(env...)
+		return generate(t, flags...).with(env...).withTool(tool)
 	}
 	draft := generate(t, append(flags, "--no-git")...) // it has the hashes of uv
-	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: draft.withTool(tool).with("UV_PYTHON=" + newestPython()).with(env...).env}
+	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: draft.with(env...).withTool(tool).with("UV_PYTHON=" + newestPython()).env}
 	r.render(flags...)
 	r.commitsAll()
 	return r
