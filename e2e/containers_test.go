@@ -17,19 +17,21 @@ const domain = "shop.example.com"
 
 // stack is one repository that is built and run as containers.
 type stack struct {
-	framework, database string
-	domain              string // empty for plain HTTP
+	framework, database, tool string
+	domain                    string // empty for plain HTTP
 }
 
-// stacks are each framework and each database once, MySQL being the real one.
+// stacks are each framework and each database once, MySQL being the real one. Poetry's images are built by TestPrivateIndex:
+// its default index is one that not every machine reaches from a container.
 func stacks() []stack {
 	if !thorough {
-		return []stack{{"django", "postgres", domain}, {"flask", "mysql", domain}, {"fastapi", "sqlite", ""}}
+		return []stack{{"django", "postgres", "uv", domain}, {"flask", "mysql", "pipenv", domain}, {"fastapi", "sqlite", "pip", ""}}
 	}
 	var all []stack
-	for _, framework := range frameworks {
-		for _, database := range databases {
-			all = append(all, stack{framework, database, ""}, stack{framework, database, domain})
+	for i, framework := range frameworks {
+		for j, database := range databases {
+			tools := []string{"pip", "uv", "pipenv"}
+			all = append(all, stack{framework, database, tools[(i+j)%3], ""}, stack{framework, database, tools[(i+j+1)%3], domain})
 		}
 	}
 	return all
@@ -41,7 +43,7 @@ func (s stack) project() string {
 }
 
 func (s stack) String() string {
-	name := s.framework + "-" + s.database
+	name := s.framework + "-" + s.database + "-" + s.tool
 	if s.domain != "" {
 		name += "-https"
 	}
@@ -60,7 +62,7 @@ func TestContainers(t *testing.T) {
 			if s.domain != "" {
 				flags = append(flags, "--domain", s.domain, "--email", "admin@example.com")
 			}
-			r := generate(t, flags...)
+			r := generateWith(t, s.tool, flags...)
 			var c *client
 			if s.domain == "" {
 				c = r.plainSite()

@@ -151,15 +151,16 @@ func TestLint(t *testing.T) {
 				if !thorough && (i+j+k)%2 != 0 {
 					continue
 				}
+				tool := depsTools[(i+2*j+k)%len(depsTools)]
 				flags := []string{"--framework", framework, "--database", kind}
-				title := framework + "/" + kind
+				title := framework + "/" + kind + "/" + tool
 				if name != "" {
 					flags = append(flags, "--domain", name, "--email", "admin@example.com")
 					title += "/https"
 				}
 				t.Run(title, func(t *testing.T) {
 					t.Parallel()
-					r := generate(t, flags...)
+					r := generateWith(t, tool, flags...)
 					if name != "" {
 						r.certify(name)
 					}
