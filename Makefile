@@ -1,5 +1,7 @@
 # Every target works on a fresh machine with Go and Python; e2e also needs what e2e/setup installs.
 SHELL := /bin/bash
+# 3.12 or newer
+PYTHON ?= python3
 
 .PHONY: help
 help: ## List the targets
@@ -25,14 +27,14 @@ bench: ## Measure generation against cp -r, and start-up against a bare program
 
 .PHONY: refresh-packages
 refresh-packages: ## Resolve the table of Python packages again (needs uv, poetry, pipenv and the network)
-	python3 generator/lock/refresh/refresh.py
-	python3 generator/lock/refresh/record_uv.py
-	python3 generator/lock/refresh/record_poetry.py
-	python3 generator/lock/refresh/record_pipenv.py
+	$(PYTHON) generator/lock/refresh/refresh.py
+	$(PYTHON) generator/lock/refresh/record_uv.py
+	$(PYTHON) generator/lock/refresh/record_poetry.py
+	$(PYTHON) generator/lock/refresh/record_pipenv.py
 
 .PHONY: audit-packages
 audit-packages: ## Look for known vulnerabilities in the table: make audit-packages DATABASES=NAME=FOLDER…
-	python3 generator/lock/refresh/audit.py $(DATABASES)
+	$(PYTHON) generator/lock/refresh/audit.py $(DATABASES)
 
 .PHONY: e2e
 # -count=1: Go keeps results by what the tests themselves read, and the templates are read by the kitout that they build

@@ -313,7 +313,7 @@ func (look *inspector) parse(name, text string) error {
 				return err
 			}
 		}
-	case extension == ".toml":
+	case extension == ".toml", name == "Pipfile":
 		_, err := toml.Decode(text, &value)
 		return err
 	case extension == ".json":

@@ -1,7 +1,7 @@
 """A package index on loopback that knows the table's releases and no others.
 
-Whatever a tool resolves from it gets the table's versions, so that what it writes can be compared byte for byte. It asks
-the machine's own index for each package and passes on the entries of the files that the table lists.
+Whatever a tool resolves from it gets the table's versions, so that what it writes can be compared byte for byte. It
+asks the machine's own index for each package and passes on the entries of the files that the table lists.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def machine_index() -> str:
     )
     if url := configured.stdout.strip():
         return url.rstrip("/")
-    shown = subprocess.run([sys.executable, "-m", "pip", "install", "--help"], check=True, capture_output=True, text=True)
+    shown = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--help"], check=True, capture_output=True, text=True
+    )
     words = re.sub(r"\s+", " ", shown.stdout)
     if match := re.search(r"--index-url <url> .*?\(default (\S+?)\)", words):
         return match[1].rstrip("/")

@@ -1,7 +1,7 @@
 """Record what uv itself locks, for the byte comparisons in requirements_test.go and marker_test.go, in testdata/uv.
 
-Run by `make refresh-packages` after refresh.py. A recording keeps uv's lines without the hashes, to be read in a diff, and
-the SHA-256 of uv's whole output. The random stacks follow from a fixed seed, so that only the table changes them.
+Run by `make refresh-packages` after refresh.py. A recording keeps uv's lines without the hashes, to be read in a diff,
+and the SHA-256 of uv's whole output. The random stacks follow from a fixed seed, so that only the table changes them.
 """
 
 from __future__ import annotations
@@ -60,9 +60,7 @@ def random_stacks(union: list[str]) -> dict[str, list[str]]:
     """Choose stacks of very different sizes."""
     chance = random.Random(SEED)  # noqa: S311 - it only has to be repeatable
     sizes = [1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 35, 40, 45, 60, len(union)]
-    return {
-        f"random-{i + 1:02}": sorted(chance.sample(union, sizes[i % len(sizes)])) for i in range(RANDOM_STACKS)
-    }
+    return {f"random-{i + 1:02}": sorted(chance.sample(union, sizes[i % len(sizes)])) for i in range(RANDOM_STACKS)}
 
 
 def record(uv: str, name: str, requirements: list[str]) -> None:

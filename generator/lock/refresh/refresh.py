@@ -1,8 +1,8 @@
 """Resolve generator/lock/union.in once and write generator/lock/packages.txt.
 
-Run by `make refresh-packages`; generator/lock/table.go describes the format. The tools are ordinary clients,
-found on the PATH or named by an option: uv resolves and reports refused releases, poetry supplies every file of a release
-and the metadata in its own spelling, because poetry.lock repeats it. No address of an index is read or written here: both
+Run by `make refresh-packages`; generator/lock/table.go describes the format. The tools are ordinary clients, found on
+the PATH or named by an option: uv resolves and reports refused releases, poetry supplies every file of a release and
+the metadata in its own spelling, because poetry.lock repeats it. No address of an index is read or written here: both
 tools use the one that the machine configures. Where poetry needs another than its default, its mirror plugin's
 environment variable says so.
 """
