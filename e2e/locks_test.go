@@ -34,6 +34,26 @@ func TestLocks(t *testing.T) {
 	}
 }
 
+// TestUvLater writes a repository where uv is not installed, or at least of no use: make setup completes the lock, to the
+// same bytes.
+func TestUvLater(t *testing.T) {
+	t.Parallel()
+	flags := []string{"--framework", "flask", "--database", "sqlite"}
+	want := readFile(t, generateWith(t, "uv", flags...).path("uv.lock"))
+	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: append(environment(), "UV_OFFLINE=1", "UV_NO_CACHE=1")}
+	r.render(append(flags, "--deps", "uv")...)
+	r.commitsAll()
+	if seed := readFile(t, r.path("uv.lock")); strings.Contains(seed, "sha256:") || !strings.Contains(seed, "name = \"flask\"") {
+		t.Fatalf("not the versions alone:\n%s", tail(seed))
+	}
+	r.env = environment()
+	r = r.withTool("uv")
+	r.make("setup", "lock-check")
+	if readFile(t, r.path("uv.lock")) != want {
+		t.Errorf("make setup has made another lock than kitout:\n%s", tail(r.run("git", "diff", "uv.lock")))
+	}
+}
+
 // setsUpItsOwn runs make setup while another virtual environment is active, which stays as it is.
 func (r *repository) setsUpItsOwn() {
 	r.t.Helper()

@@ -40,14 +40,14 @@ func median(times []time.Duration) float64 {
 // BenchmarkNew holds `kitout new --no-git` against `cp -r` of the same tree, turn by turn; x/cp is the ratio of the medians.
 func BenchmarkNew(b *testing.B) {
 	binary := built(b, ".")
-	for _, preset := range []string{"", "django-postgres", "fastapi-postgres"} {
-		b.Run("preset="+preset, func(b *testing.B) {
+	for name, choice := range map[string][]string{
+		"default": nil, "django": {"--preset", "django-postgres"}, "flask": {"--preset", "flask-mysql"}, "poetry": {"--deps", "poetry"},
+		"pipenv": {"--deps", "pipenv", "--index-url", "https://packages.example.com/simple"},
+	} {
+		b.Run(name, func(b *testing.B) {
 			dir := b.TempDir()
 			original := filepath.Join(dir, "original")
-			args := []string{"new", "--no-git", "--yes"}
-			if preset != "" {
-				args = append(args, "--preset", preset)
-			}
+			args := append([]string{"new", "--no-git", "--yes"}, choice...)
 			timed(b, binary, append(args, original)...)
 			var kitout, cp []time.Duration
 			for i := 0; b.Loop(); i++ {
