@@ -122,6 +122,7 @@ func (i *privateIndex) page(request *http.Request, name string) ([]byte, int, er
 	files, _ := page["files"].([]any)
 	for _, file := range files {
 		file := file.(map[string]any)
+		delete(file, "upload-time") // many indexes have none
 		file["url"] = fmt.Sprintf("/files/%s/%s", base64.RawURLEncoding.EncodeToString([]byte(file["url"].(string))), file["filename"])
 	}
 	text, err := json.Marshal(page)
