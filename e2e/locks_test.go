@@ -75,7 +75,6 @@ var lockOf = map[string][]string{
 
 // strict are the commands by which each tool says that a lock is what it would have written, or at least fits.
 var strict = map[string][][]string{
-	"pip":    {{".venv/bin/python", "-m", "pip", "check"}},
 	"poetry": {{"poetry", "check", "--lock", "--strict"}},
 	"uv":     {{"uv", "lock", "--check"}, {"uv", "sync", "--locked", "--check"}},
 	"pipenv": {{"pipenv", "verify"}, {"pipenv", "install", "--deploy", "--dev"}},
@@ -86,9 +85,13 @@ func (r *repository) checksLock(tool string) {
 	for _, command := range strict[tool] {
 		r.run("env", command...) // env looks for it on the repository's own PATH
 	}
-	if tool != "pip" {
-		r.run(newestPython(), "-m", "pip", "--python", ".venv/bin/python", "check")
-	}
+	r.isComplete()
+}
+
+// isComplete expects everything to be installed that what is installed needs, in versions that it can use.
+func (r *repository) isComplete() {
+	r.t.Helper()
+	r.run(newestPython(), "-m", "pip", "--python", ".venv/bin/python", "check")
 }
 
 // remakesLock lets the tool lock again, which must change nothing. Pipenv can only lock anew, with the newest versions.

@@ -43,6 +43,7 @@ func inDevelopment(t *testing.T, framework, kind, tool string) {
 	r := generateWith(t, tool, "--framework", framework, "--database", kind)
 	r.configure("DATABASE_URL", r.newStore(kind, "shop_"+framework+"_"+tool).url)
 	r.make("setup")
+	r.isComplete()
 	r.make("test", "check", "migrate", "migrations-check")
 	s := r.serve("/readyz")
 	s.answersBesides()
@@ -59,6 +60,7 @@ func inProduction(t *testing.T, framework, kind, tool string) {
 	calls := r.recordCalls()
 
 	r.make("setup")
+	r.isComplete()
 	r.make("test")
 	r.make("check")
 	if shown := r.make("config-check"); strings.Contains(shown, r.configured("SECRET_KEY")) {
