@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -168,18 +169,22 @@ func (r *repository) rewrite(file, old, new string) {
 	}
 }
 
-// noticesDrift declares a package that is not locked: `make lock-check` must fail.
+// noticesDrift declares a package that is not locked, or that is locked for development alone: `make lock-check` must fail, and
+// name what is out of date.
 func (r *repository) noticesDrift(tool string) {
 	r.t.Helper()
+	file, above, line := "pyproject.toml", "\ndependencies = [\n", "    \"%s\",\n"
 	if tool == "pipenv" {
-		r.rewrite("Pipfile", "\n[packages]\n", "\n[packages]\nujson = \"*\"\n")
-	} else {
-		r.rewrite("pyproject.toml", "\ndependencies = [\n", "\ndependencies = [\n    \"ujson\",\n")
+		file, above, line = "Pipfile", "\n[packages]\n", "%s = \"*\"\n"
 	}
-	if output, err := r.try("make", "lock-check"); err == nil {
-		r.t.Errorf("make lock-check does not notice what is not locked:\n%s", tail(output))
+	for _, name := range []string{"ujson", "pyyaml"} {
+		r.rewrite(file, above, above+fmt.Sprintf(line, name))
+		output, err := r.try("make", "lock-check")
+		if err == nil || !regexp.MustCompile(`(?i)lock|requirements\.txt`).MatchString(strings.ReplaceAll(output, "make: *** [lock-check", "")) {
+			r.t.Errorf("make lock-check does not notice %s:\n%s", name, tail(output))
+		}
+		r.run("git", "checkout", "--quiet", ".")
 	}
-	r.run("git", "checkout", "--quiet", ".")
 }
 
 // refusals are what each tool says of a file whose hash is not the locked one.
@@ -210,24 +215,28 @@ func (r *repository) refusesOtherHash(tool string) {
 }
 
 var (
-	longOption = regexp.MustCompile(`--[a-z-]+`)
-	update     = regexp.MustCompile(`(?m)^update:.*\n((?:\t.*\n)+)`)
+	longOption  = regexp.MustCompile(`--[a-z-]+`)
+	lockCommand = regexp.MustCompile(`(uv pip compile|uv lock|poetry lock|pipenv update)((?:[^\n|]|\\\n)*)`)
 )
 
-// knowsUpdate checks that the tools know the options that `make update` gives them, without what it brings on the day.
+// knowsUpdate checks that each command of `make update` has the options that it is given, without what it would bring on the day.
 func (r *repository) knowsUpdate(tool string) {
 	r.t.Helper()
-	recipe := update.FindStringSubmatch(readFile(r.t, r.path("Makefile")))
-	if recipe == nil {
-		r.t.Fatal("the Makefile has no target update")
+	text := readFile(r.t, r.path("Makefile"))
+	if tool == "pip" {
+		text += readFile(r.t, r.path("scripts/lock"))
 	}
-	help := r.run("env", "PATH="+r.path(".venv/bin")+":"+r.getenv("PATH"), "uv", "pip", "compile", "--help")
-	if command := map[string]string{"poetry": "lock", "uv": "lock", "pipenv": "update"}[tool]; command != "" {
-		help += r.run("env", tool, command, "--help")
+	found := lockCommand.FindAllStringSubmatch(text, -1)
+	if len(found) < 2 {
+		r.t.Fatalf("only %d commands that lock", len(found))
 	}
-	for _, option := range longOption.FindAllString(recipe[1], -1) {
-		if !regexp.MustCompile(option + `\b`).MatchString(help) {
-			r.t.Errorf("make update: no tool has the option %s", option)
+	path := "PATH=" + r.path(".venv/bin") + ":" + r.getenv("PATH")
+	for _, one := range found {
+		help := r.run("env", append([]string{path}, append(strings.Fields(one[1]), "--help")...)...)
+		for _, option := range longOption.FindAllString(one[2], -1) {
+			if !regexp.MustCompile(option + `\b`).MatchString(help) {
+				r.t.Errorf("%s has no option %s", one[1], option)
+			}
 		}
 	}
 }

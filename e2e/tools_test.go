@@ -102,7 +102,7 @@ func generateIn(t *testing.T, env []string, tool string, flags ...string) *repos
 		return generate(t, flags...).with(env...).withTool(tool)
 	}
 	draft := generate(t, append(flags, "--no-git")...) // it has the hashes of uv
-	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: draft.with(env...).withTool(tool).with("UV_PYTHON=" + newestPython()).env}
+	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: draft.with(env...).withTool(tool).env}
 	r.render(flags...)
 	r.commitsAll()
 	return r

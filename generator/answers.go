@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -285,7 +286,7 @@ func (a *Answers) validate(origins map[string]string, images []string, taken fun
 	if !imagePattern().MatchString(a.Image) {
 		return fail("image", fmt.Sprintf("%q is not an image name", a.Image), "lower case, without a tag or digest: registry.example.com/team/shop")
 	}
-	if problem := indexProblem(a.IndexURL); problem != "" {
+	if problem := IndexProblem(a.IndexURL); problem != "" {
 		return fail("index-url", problem, "the address of a simple index, https://packages.example.com/simple; credentials belong in ~/.netrc")
 	}
 	if !slices.Contains(images, a.Python) {
@@ -294,17 +295,21 @@ func (a *Answers) validate(origins map[string]string, images []string, taken fun
 	return nil
 }
 
-// indexProblem says what is wrong with the address of an index. The address itself may hold a password: it is not repeated.
-func indexProblem(address string) string {
+// IndexProblem says what is wrong with the address of an index. The address itself may hold a password: it is not repeated.
+func IndexProblem(address string) string {
 	if address == "" {
 		return ""
 	}
 	parsed, err := url.Parse(address)
 	switch {
-	case err != nil, parsed.Scheme != "https" && parsed.Scheme != "http", parsed.Hostname() == "", !indexPattern().MatchString(address):
+	case err != nil, parsed.Hostname() == "":
 		return "is no address of an index"
 	case parsed.User != nil:
 		return "holds credentials, which would be committed"
+	case !indexPattern().MatchString(address):
+		return "is no address of an index"
+	case parsed.Scheme == "http" && parsed.Hostname() != "localhost" && !net.ParseIP(parsed.Hostname()).IsLoopback():
+		return "is plain HTTP, which pip ignores but for this machine"
 	}
 	return ""
 }

@@ -198,6 +198,11 @@ func (l *Layer) check() error {
 			return fmt.Errorf("package %s: group %q is none of %s", p.Name, p.Group, strings.Join(groups, ", "))
 		}
 	}
+	for _, lock := range l.Locks {
+		if (len(lock.Groups) == 0) == (len(lock.Packages) == 0) {
+			return fmt.Errorf("lock %s: want either groups or packages", lock.Path)
+		}
+	}
 	for _, p := range l.System {
 		if !slices.Contains(stages, p.Stage) {
 			return fmt.Errorf("system package %s: stage %q is none of %s", p.Name, p.Stage, strings.Join(stages, ", "))

@@ -161,6 +161,12 @@ func (p *Plan) settleAxes() error {
 	return nil
 }
 
+// Pythons returns the minor versions of Python that the repository supports, the newest first.
+func (p *Plan) Pythons() []string { return p.layer(BaseLayer).Python.Images }
+
+// Fact returns a fact of the answer to a question that has one answer and declares it.
+func (p *Plan) Fact(question, name string) any { return p.data[question].(map[string]any)[name] }
+
 // Next returns what to run in the new repository, in order.
 func (p *Plan) Next() []Step {
 	var steps []Step

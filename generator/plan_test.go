@@ -193,7 +193,7 @@ func TestTwoOwners(t *testing.T) {
 		"template and copy":    {shop().with("extras/bell/files/README.md", ""), "README.md: owned by both base and extras/bell"},
 		"in one layer":         {shop().with("base/files/README.md", ""), "README.md: owned by both base and base"},
 		"of a package's path":  {shop().with("extras/bell/files/%package%/x.py.tmpl", ""), "my_shop/x.py: owned by both base and extras/bell"},
-		"a lock":               {shop().adding("extras/bell/layer.yaml", "locks: [{path: run.sh, writer: w}]\n"), "run.sh: owned by both"},
+		"a lock":               {shop().adding("extras/bell/layer.yaml", "locks: [{path: run.sh, writer: w, packages: [x]}]\n"), "run.sh: owned by both"},
 		"the file and variant": {shop().with("extras/bell/tone=warm,cold/files/run.sh", ""), "run.sh: owned by both base and extras/bell"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,19 +3,26 @@ package main
 import (
 	"context"
 	"errors"
-	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
 	"sync"
 	"time"
+
+	"github.com/kitout/kitout/generator"
 )
 
-// machineIndex returns the address of the index that this machine's pip asks, without credentials. Only pip knows: the
-// environment, several configuration files and its own default decide, and its help shows the result.
+// machineIndex returns the address of the index that this machine's pip asks. Only pip knows: the environment, several
+// configuration files and its own default decide, and its help shows the result. An address that must not be written down,
+// because it belongs to an account, is an error.
 var machineIndex = sync.OnceValues(func() (string, error) {
 	for _, python := range []string{"python3", "python"} {
-		if address := pipIndex(python); address != "" {
+		address, found := pipIndex(python)
+		switch {
+		case !found:
+		case generator.IndexProblem(address) != "":
+			return "", errors.New("what this machine's pip asks " + generator.IndexProblem(address))
+		default:
 			return address, nil
 		}
 	}
@@ -25,24 +32,19 @@ var machineIndex = sync.OnceValues(func() (string, error) {
 // pipDefault is the place in pip's help that names the index.
 var pipDefault = regexp.MustCompile(`--index-url <url>[^(]*\(default (\S+)\)`)
 
-// pipIndex asks the pip of one interpreter; "" if it has none.
-func pipIndex(python string) string {
+// pipIndex asks the pip of one interpreter, if it has one.
+func pipIndex(python string) (address string, found bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	help := exec.CommandContext(ctx, python, "-m", "pip", "install", "--help")
 	help.Env = append(os.Environ(), "COLUMNS=1000", "PIP_DISABLE_PIP_VERSION_CHECK=1") // long lines: an address is not broken
 	output, err := help.Output()
 	if err != nil {
-		return ""
+		return "", false
 	}
-	found := pipDefault.FindSubmatch(output)
-	if found == nil {
-		return ""
+	match := pipDefault.FindSubmatch(output)
+	if match == nil {
+		return "", false
 	}
-	address, err := url.Parse(string(found[1]))
-	if err != nil || address.Scheme != "https" && address.Scheme != "http" {
-		return ""
-	}
-	address.User = nil
-	return address.String()
+	return string(match[1]), true
 }

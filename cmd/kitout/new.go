@@ -221,7 +221,17 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 		return err
 	}
 	resolve := func(more ...generator.Given) (*generator.Answers, error) {
-		return catalog.Resolve(filepath.Base(absolute), table.Provides, append(slices.Clone(sources), more...)...)
+		answers, err := catalog.Resolve(filepath.Base(absolute), table.Provides, append(slices.Clone(sources), more...)...)
+		if err != nil {
+			return answers, err
+		}
+		if _, taken := table.Version(answers.Name); taken {
+			return answers, &generator.UsageError{
+				Flag: "--name", Problem: fmt.Sprintf("%q is a package that services depend on, and no project depends on itself", answers.Name),
+				Hint: "choose another with --name",
+			}
+		}
+		return answers, nil
 	}
 	ask := !flags.yes && !flags.json && !flags.dryRun && !flags.diff && prompt.Terminal(s.in, s.err)
 	answers, err := resolve()
@@ -321,6 +331,7 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	if err != nil {
 		return err
 	}
+	report = newReport(catalog, plan, flags, changes)
 	if warning != "" {
 		report.Warnings = append(report.Warnings, warning)
 	}

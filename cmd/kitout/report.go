@@ -55,6 +55,14 @@ func newReport(catalog *generator.Catalog, plan *generator.Plan, flags newFlags,
 		r.Answers[question.Name] = answers.Choices[question.Name]
 		r.titles = append(r.titles, [2]string{question.Title, strings.Join(answers.Choices[question.Name], ", ")})
 	}
+	manifest, _ := plan.Fact("deps", "manifest").(string)
+	if kept := changeOf(changes, manifest); kept != nil && kept.Status == generator.Keep {
+		for _, change := range changes {
+			if change.Policy == generator.Locked && (change.Status == generator.Create || change.Status == generator.Replace) {
+				r.Warnings = append(r.Warnings, fmt.Sprintf("%s was kept, and %s is made for another one: lock again", manifest, change.Path))
+			}
+		}
+	}
 	for _, change := range changes {
 		if change.Status == generator.Skip {
 			r.Warnings = append(r.Warnings, change.Path+" was left out, because the .gitignore that is kept does not ignore it")

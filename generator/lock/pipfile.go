@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// PipfileEntry is one package of a Pipfile's section.
-type PipfileEntry struct {
+// pipfileEntry is one package of a Pipfile's section.
+type pipfileEntry struct {
 	Name    string   // normalised as PEP 503 says
 	Extras  []string // normalised and sorted; nil for none
 	Version string   // the table's version as lower bound: ">=6.1.3"
@@ -26,10 +26,10 @@ func (*IndexError) Error() string {
 	return "Pipfile.lock needs the URL of its index, in ASCII and without spaces, quotes and backslashes"
 }
 
-// PipfileEntries returns the section of a Pipfile for bare requirements, sorted by name. Requirements of one package become
+// pipfileEntries returns the section of a Pipfile for bare requirements, sorted by name. Requirements of one package become
 // one entry with the extras of all, because a table of TOML has a key only once. The errors are *RequirementError and
 // *UnknownPackageError, though not for an extra that the table lacks: PipfileLock has that one too.
-func (t *Table) PipfileEntries(requirements []string) ([]PipfileEntry, error) {
+func (t *Table) pipfileEntries(requirements []string) ([]pipfileEntry, error) {
 	extras := map[string][]string{}
 	for _, text := range requirements {
 		name, more, err := splitRequirement(text)
@@ -38,20 +38,20 @@ func (t *Table) PipfileEntries(requirements []string) ([]PipfileEntry, error) {
 		}
 		extras[name] = append(extras[name], more...)
 	}
-	entries := make([]PipfileEntry, 0, len(extras))
+	entries := make([]pipfileEntry, 0, len(extras))
 	for _, name := range slices.Sorted(maps.Keys(extras)) {
 		version, found := t.Version(name)
 		if !found {
 			return nil, &UnknownPackageError{Name: name}
 		}
 		slices.Sort(extras[name])
-		entries = append(entries, PipfileEntry{name, slices.Compact(extras[name]), ">=" + version})
+		entries = append(entries, pipfileEntry{name, slices.Compact(extras[name]), ">=" + version})
 	}
 	return entries, nil
 }
 
 // PipfileLock writes the Pipfile.lock that pipenv 2026.10.3 would write for a Pipfile with the index as its only [[source]],
-// called IndexName, verify_ssl true, [packages] and [dev-packages] as PipfileEntries returns them and no [requires].
+// called IndexName, verify_ssl true, [packages] and [dev-packages] as pipfileEntries returns them and no [requires].
 //
 // The one intended difference: pipenv locks for the platform and the Python that it runs on, and this lock serves them all.
 // So it has the packages that only some environments need, with a marker that says which.
@@ -84,7 +84,7 @@ func PipfileLock(w io.Writer, table *Table, project Project) error {
 
 // pipfileSection is a section of a Pipfile with what pipenv locks for it.
 type pipfileSection struct {
-	entries []PipfileEntry
+	entries []pipfileEntry
 	pins    []pipfilePin // sorted by key
 }
 
@@ -99,7 +99,7 @@ type pipfilePin struct {
 
 // pipfileSection resolves the requirements of one section.
 func (t *Table) pipfileSection(requirements []string) (pipfileSection, error) {
-	entries, err := t.PipfileEntries(requirements)
+	entries, err := t.pipfileEntries(requirements)
 	if err != nil {
 		return pipfileSection{}, err
 	}
@@ -131,10 +131,10 @@ func (t *Table) pipfileSection(requirements []string) (pipfileSection, error) {
 }
 
 // entry returns what the Pipfile itself says about a package.
-func (s pipfileSection) entry(name string) (PipfileEntry, bool) {
-	at := slices.IndexFunc(s.entries, func(e PipfileEntry) bool { return e.Name == name })
+func (s pipfileSection) entry(name string) (pipfileEntry, bool) {
+	at := slices.IndexFunc(s.entries, func(e pipfileEntry) bool { return e.Name == name })
 	if at < 0 {
-		return PipfileEntry{}, false
+		return pipfileEntry{}, false
 	}
 	return s.entries[at], true
 }

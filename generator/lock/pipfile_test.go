@@ -465,7 +465,7 @@ func TestPipfileEntries(t *testing.T) {
 		"alpha alpha[fast] alpha": "[{alpha [fast] >=1.0}]",
 		"alpha[b,a] alpha[c,a]":   "[{alpha [a b c] >=1.0}]",
 	} {
-		entries, err := table.PipfileEntries(strings.Fields(requirements))
+		entries, err := table.pipfileEntries(strings.Fields(requirements))
 		if got := fmt.Sprint(entries); err != nil || got != want {
 			t.Errorf("%q: got %s (%v), want %s", requirements, got, err, want)
 		}
@@ -488,10 +488,10 @@ func TestPipfileErrors(t *testing.T) {
 			}
 		}
 	}
-	if _, err := open(t).PipfileEntries([]string{"no-such-package"}); !errors.As(err, new(*UnknownPackageError)) {
+	if _, err := open(t).pipfileEntries([]string{"no-such-package"}); !errors.As(err, new(*UnknownPackageError)) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := open(t).PipfileEntries([]string{"flask>=3"}); !errors.As(err, new(*RequirementError)) {
+	if _, err := open(t).pipfileEntries([]string{"flask>=3"}); !errors.As(err, new(*RequirementError)) {
 		t.Errorf("got %v", err)
 	}
 	for _, bad := range []string{"", " ", index + "\n", index + `"`, index + `\`, "https://päckages.example.com"} {

@@ -32,11 +32,12 @@ func IsUvSeed(content []byte) bool {
 	return !strings.Contains(string(content), "\nrevision = ")
 }
 
-// CheckUv compares a completed uv.lock with the table: uv must have kept the versions, and a file that the table knows must
-// have the sum that the table knows. Files that the table does not know are newer than it, and pass.
+// CheckUv compares a completed uv.lock with the table: uv must have kept the versions, if it was asked to, and a file that
+// the table knows must have the sum that the table knows. What the table does not know passes: packages of the user's own, and files
+// of a release that are newer than the table.
 //
 // The error names the first difference, or is one of Closure's.
-func (t *Table) CheckUv(content []byte) error {
+func (t *Table) CheckUv(content []byte, sameVersions bool) error {
 	var name string
 	var known *entry
 	for line := range strings.Lines(string(content)) {
@@ -51,9 +52,13 @@ func (t *Table) CheckUv(content []byte) error {
 			}
 		}
 		if known == nil {
-			continue // the project itself
+			continue
 		}
 		if value, found := strings.CutPrefix(line, "version = "); found && strings.Trim(value, `"`) != known.version {
+			if !sameVersions {
+				known = nil
+				continue
+			}
 			return fmt.Errorf("%s %s, and kitout's table has %s", name, strings.Trim(value, `"`), known.version)
 		}
 		if found := uvFile.FindStringSubmatch(line); found != nil {
