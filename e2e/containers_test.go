@@ -96,6 +96,7 @@ func TestContainers(t *testing.T) {
 			r.stopsCleanly()
 			if s.domain == "" && s.database == "sqlite" {
 				r.developsInside()
+				r.buildsTheSame(project)
 			}
 		})
 	}

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"archive/tar"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -135,4 +137,62 @@ func (r *repository) reloads(c *client) {
 	if err != nil {
 		r.t.Errorf("the code was not reloaded: %v", err)
 	}
+}
+
+// buildsTheSame builds the image twice without a cache: every file must have the same bytes, mode and owner.
+func (r *repository) buildsTheSame(image string) {
+	r.t.Helper()
+	var trees [2]map[string]string
+	for i := range trees {
+		tag := fmt.Sprintf("%s-again%d", image, i)
+		r.run("docker", "build", "--quiet", "--no-cache", "--target", "app", "--tag", tag, ".")
+		trees[i] = r.tree(tag)
+		r.run("docker", "image", "rm", tag)
+	}
+	if len(trees[0]) < 1000 {
+		r.t.Errorf("the image has only %d files", len(trees[0]))
+	}
+	for name, first := range trees[0] {
+		if second := trees[1][name]; second != first {
+			r.t.Errorf("%s is %q and then %q", name, first, second)
+		}
+	}
+	if len(trees[0]) != len(trees[1]) {
+		r.t.Errorf("%d files and then %d", len(trees[0]), len(trees[1]))
+	}
+}
+
+// tree lists everything in an image.
+func (r *repository) tree(image string) map[string]string {
+	r.t.Helper()
+	container := strings.TrimSpace(r.run("docker", "create", image))
+	defer r.run("docker", "rm", container)
+	export := r.command(r.t.Context(), "docker", "export", container)
+	stream, err := export.StdoutPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := export.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	files := map[string]string{}
+	archive := tar.NewReader(stream)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		sum := sha256.New()
+		if _, err := io.Copy(sum, archive); err != nil {
+			r.t.Fatal(err)
+		}
+		files[header.Name] = fmt.Sprintf("%v %d:%d %s %x", header.FileInfo().Mode(), header.Uid, header.Gid, header.Linkname, sum.Sum(nil))
+	}
+	if err := export.Wait(); err != nil {
+		r.t.Fatal(err)
+	}
+	return files
 }
