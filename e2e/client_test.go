@@ -29,6 +29,9 @@ type client struct {
 	hsts bool
 	// patient clients try again when they are told that they ask too often.
 	patient bool
+	// streams says that a proxy passes bodies without a length on while they come. If the application refuses one before its end,
+	// the proxy may find the connection closed, and answer 502.
+	streams bool
 }
 
 // newClient makes a client whose connections all go to one address of this machine.
