@@ -63,6 +63,7 @@ func TestContainers(t *testing.T) {
 				flags = append(flags, "--domain", s.domain, "--email", "admin@example.com")
 			}
 			r := generateWith(t, s.tool, flags...)
+			r.leavesNothing(project)
 			var c *client
 			if s.domain == "" {
 				c = r.plainSite()
@@ -70,11 +71,6 @@ func TestContainers(t *testing.T) {
 				c = r.secureSite(s.domain)
 			}
 			r.fails("is missing, see .env.example", "docker", "compose", "--env-file", "/dev/null", "config", "--quiet")
-			t.Cleanup(func() {
-				r.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
-				built := r.run("docker", "images", "--quiet", "--filter", "label=com.docker.compose.project="+project)
-				r.run("docker", append([]string{"image", "rm", "--force"}, strings.Fields(built)...)...)
-			})
 			r.make("image")
 			r.run("docker", "image", "rm", project, project+"-proxy") // Compose builds them again, from the cache
 			if s.database != "sqlite" {
@@ -100,6 +96,18 @@ func TestContainers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// leavesNothing removes the containers, the volumes and the images at the end of the test.
+func (r *repository) leavesNothing(project string) {
+	r.t.Helper()
+	r.t.Cleanup(func() {
+		r.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+		built := r.run("docker", "images", "--quiet", "--filter", "label=com.docker.compose.project="+project)
+		if ids := strings.Fields(built); len(ids) > 0 {
+			r.run("docker", append([]string{"image", "rm", "--force"}, ids...)...)
+		}
+	})
 }
 
 // plainSite is the repository's proxy by plain HTTP.

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -93,12 +94,50 @@ func (c *client) rateLimited() {
 // secureSite is the repository's proxy by TLS, with a certificate that was made for the test.
 func (r *repository) secureSite(name string) *client {
 	r.t.Helper()
-	pool := r.certify(name)
-	http, https := freePort(r.t), strconv.Itoa(freePort(r.t))
-	r.configure("HTTP_PORT", "127.0.0.1:"+strconv.Itoa(http)) // published on the loopback address only
-	r.configure("HTTPS_PORT", "127.0.0.1:"+https)
+	address := r.publishes(name)
+	if !r.hasCertificates() {
+		return secureClient(r, name, address, &tls.Config{RootCAs: r.certify(name), ServerName: name})
+	}
+	r.configure("ACME_SERVER", "none")
+	own := selfSigned(r.t, time.Now().AddDate(0, 0, 60), name)
+	if output, err := r.installs(own.chain + own.key); err != nil {
+		r.t.Fatalf("the certificate was not installed: %v\n%s", err, tail(output))
+	}
+	return secureClient(r, name, address, &tls.Config{RootCAs: own.pool(), ServerName: name})
+}
+
+// hasCertificates says whether a service brings the proxy its certificate.
+func (r *repository) hasCertificates() bool {
+	r.t.Helper()
+	return strings.Contains(readFile(r.t, r.path("compose.yaml")), "\n  certificates:\n    <<: *hardened\n")
+}
+
+// certify writes a certificate and its key where a proxy looks for them that no service brings them to, and a proof for the
+// certificate authority.
+func (r *repository) certify(name string) *x509.CertPool {
+	r.t.Helper()
+	own := selfSigned(r.t, time.Now().AddDate(0, 0, 60), name)
+	for name, content := range map[string]string{
+		"fullchain.pem": own.chain, "privkey.pem": own.key, "acme/.well-known/acme-challenge/token": "proof",
+	} {
+		file := r.path(filepath.Join("certificates", name))
+		writeFile(r.t, file, content)
+		// The proxy runs as another user
+		if err := os.Chmod(file, 0o644); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return own.pool()
+}
+
+// publishes gives the proxy free ports of the loopback address, and returns the address for TLS.
+func (r *repository) publishes(name string) string {
+	r.t.Helper()
+	https := "127.0.0.1:" + strconv.Itoa(freePort(r.t))
+	r.configure("HTTP_PORT", "127.0.0.1:"+strconv.Itoa(freePort(r.t)))
+	r.configure("HTTPS_PORT", https)
 	r.configure("ALLOWED_HOSTS", name)
-	return secureClient(r, name, "127.0.0.1:"+https, &tls.Config{RootCAs: pool, ServerName: name})
+	return https
 }
 
 func secureClient(r *repository, name, address string, config *tls.Config) *client {
@@ -109,42 +148,55 @@ func secureClient(r *repository, name, address string, config *tls.Config) *clie
 	return c
 }
 
-// certify writes a certificate and its key where the proxy looks for them, and a proof for the certificate authority.
-func (r *repository) certify(name string) *x509.CertPool {
-	r.t.Helper()
+// pair is a certificate and its key, as PEM.
+type pair struct{ chain, key string }
+
+// pool trusts the certificate.
+func (p pair) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(p.chain))
+	return pool
+}
+
+// selfSigned makes a certificate for names or addresses, of a life of 90 days.
+func selfSigned(t *testing.T, expires time.Time, names ...string) pair {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		SerialNumber: big.NewInt(1), NotBefore: expires.AddDate(0, 0, -90), NotAfter: expires,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	for _, name := range names {
+		if address := net.ParseIP(name); address != nil {
+			template.IPAddresses = append(template.IPAddresses, address)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
-	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
-	for name, content := range map[string][]byte{
-		"fullchain.pem":                         chain,
-		"privkey.pem":                           pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-		"acme/.well-known/acme-challenge/token": []byte("proof"),
-	} {
-		file := r.path(filepath.Join("certificates", name))
-		writeFile(r.t, file, string(content))
-		// The proxy runs as another user
-		if err := os.Chmod(file, 0o644); err != nil {
-			r.t.Fatal(err)
-		}
+	encode := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(chain)
-	return pool
+	return pair{encode("CERTIFICATE", certificate), encode("PRIVATE KEY", private)}
+}
+
+// installs gives the proxy a certificate with its key, as the documentation says.
+func (r *repository) installs(pem string) (string, error) {
+	r.t.Helper()
+	install := r.command(r.t.Context(), "docker", "compose", "run", "--rm", "--no-deps", "--no-TTY", "certificates", "--install")
+	install.Stdin = strings.NewReader(pem)
+	output, err := install.CombinedOutput()
+	return string(output), err
 }
 
 // secured checks what holds by TLS only: versions, ciphers, names, HTTP/2, and the way from plain HTTP.
@@ -195,6 +247,10 @@ func (r *repository) secured(c *client) {
 	plain := newClient(r.t, "http://"+domain, r.configured("HTTP_PORT"), &http.Transport{})
 	if a := plain.expect("plain HTTP", plain.get("/notes?a=b"), 308); a.header.Get("Location") != "https://"+domain+"/notes?a=b" {
 		r.t.Errorf("plain HTTP leads to %q", a.header.Get("Location"))
+	}
+	if r.hasCertificates() {
+		r.compose("exec", "--no-TTY", "certificates", "sh", "-c",
+			"cd /srv/challenges && mkdir -p .well-known/acme-challenge && printf proof >.well-known/acme-challenge/token")
 	}
 	if a := plain.get("/.well-known/acme-challenge/token"); a.status != 200 || a.body != "proof" {
 		r.t.Errorf("the certificate authority finds no proof: %d %q", a.status, a.body)

@@ -18,7 +18,7 @@ import (
 
 const goldenFolder = "../../testdata/golden"
 
-var goldenChoices = []string{"deps=pipenv", "deps=poetry", "deps=uv", "proxy=apache", "proxy=none"}
+var goldenChoices = []string{"deps=pipenv", "deps=poetry", "deps=uv", "proxy=apache", "proxy=none", "domain=shop.example.com"}
 
 // TestGoldenChoices holds what one other choice changes in the preset minimal against testdata/golden.
 func TestGoldenChoices(t *testing.T) {
