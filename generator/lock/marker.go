@@ -45,8 +45,7 @@ func (m marker) equal(other marker) bool { return slices.EqualFunc(m, other, sli
 // String returns the condition as uv writes it; "" for always. Where uv would factor an atom out of several alternatives,
 // or knows that two variables depend on each other, the text differs and means the same.
 func (m marker) String() string {
-	m = m.irredundant()
-	common, m := m.factor()
+	common, m := m.irredundant().apart().factor()
 	texts := make([]string, len(m))
 	for i, a := range m {
 		texts[i] = a.String()
@@ -59,6 +58,25 @@ func (m marker) String() string {
 		text = common.String() + " and (" + text + ")"
 	}
 	return text
+}
+
+// apart keeps ranges of versions from overlapping: beside "before x" alone, "before y and z" begins at x.
+func (m marker) apart() marker {
+	m = slices.Clone(m)
+	for _, b := range m {
+		if len(b) != 1 || b[0].operator != "<" {
+			continue
+		}
+		begin := atom{b[0].variable, ">=", b[0].value}
+		for i, a := range m {
+			end := slices.IndexFunc(a, func(one atom) bool { return one.operator == "<" && b[0].implies(one) && one != b[0] })
+			begun := slices.ContainsFunc(a, func(one atom) bool { return one.variable == begin.variable && one.operator[0] == '>' })
+			if end >= 0 && !begun {
+				m[i] = slices.Insert(slices.Clone(a), end, begin)
+			}
+		}
+	}
+	return m
 }
 
 // factor takes out the atoms that several alternatives all have.

@@ -121,7 +121,8 @@ def hosts(packages: Iterable[dict[str, Any]]) -> set[str]:
 
 def resolve(tools: Tools, requirements: list[str], folder: Path) -> dict[str, dict[str, Any]]:
     """Return uv's packages by name. One version each: a table with forks could not be filtered by reachability."""
-    write_project(folder, requirements)
+    # Without the upper bound: `uv pip compile`, which renews requirements, knows none
+    write_project(folder, requirements, SUPPORTED.partition(",")[0])
     tools.run_uv("lock", "--quiet", "--upgrade", cwd=folder)
     packages: dict[str, dict[str, Any]] = {}
     for package in read_packages(folder / "uv.lock"):
@@ -269,11 +270,11 @@ def read_packages(path: Path) -> list[dict[str, Any]]:
     return packages
 
 
-def write_project(folder: Path, requirements: list[str]) -> None:
+def write_project(folder: Path, requirements: list[str], python: str = SUPPORTED) -> None:
     """Make the project that is resolved. It has no name that a requirement could have."""
     folder.mkdir()
     dependencies = "".join(f'  "{requirement}",\n' for requirement in requirements)
-    text = f'[project]\nname = "universe"\nversion = "0"\nrequires-python = "{SUPPORTED}"\n'
+    text = f'[project]\nname = "universe"\nversion = "0"\nrequires-python = "{python}"\n'
     text += f"dependencies = [\n{dependencies}]\n\n[tool.poetry]\npackage-mode = false\n"
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
 
