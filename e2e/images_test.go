@@ -78,19 +78,28 @@ func (r *repository) imagesHoldNoSecrets(image string) {
 // layersHold says whether one of the texts is in a layer of an image.
 func (r *repository) layersHold(image string, texts ...string) bool {
 	r.t.Helper()
-	save := r.command(r.t.Context(), "docker", "save", image)
-	layers, err := save.StdoutPipe()
+	found := false
+	r.stream(func(layers io.Reader) (err error) {
+		found, err = holds(layers, texts)
+		return err
+	}, "docker", "save", image)
+	return found
+}
+
+// stream runs a program that must succeed, and reads what it prints meanwhile.
+func (r *repository) stream(read func(io.Reader) error, name string, args ...string) {
+	r.t.Helper()
+	command := r.command(r.t.Context(), name, args...)
+	output, err := command.StdoutPipe()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if err := save.Start(); err != nil {
+	if err := command.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	found, err := holds(layers, texts)
-	if err := errors.Join(err, save.Wait()); err != nil {
-		r.t.Fatalf("docker save %s: %v", image, err)
+	if err := errors.Join(read(output), command.Wait()); err != nil {
+		r.t.Fatalf("%s: %v", command, err)
 	}
-	return found
 }
 
 // holds reads all of a stream, piece by piece, and says whether one of the texts is in it.
@@ -167,32 +176,23 @@ func (r *repository) tree(image string) map[string]string {
 	r.t.Helper()
 	container := strings.TrimSpace(r.run("docker", "create", image))
 	defer r.run("docker", "rm", container)
-	export := r.command(r.t.Context(), "docker", "export", container)
-	stream, err := export.StdoutPipe()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if err := export.Start(); err != nil {
-		r.t.Fatal(err)
-	}
 	files := map[string]string{}
-	archive := tar.NewReader(stream)
-	for {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			break
+	r.stream(func(output io.Reader) error {
+		archive := tar.NewReader(output)
+		for {
+			header, err := archive.Next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			sum := sha256.New()
+			if _, err := io.Copy(sum, archive); err != nil {
+				return err
+			}
+			files[header.Name] = fmt.Sprintf("%v %d:%d %s %x", header.FileInfo().Mode(), header.Uid, header.Gid, header.Linkname, sum.Sum(nil))
 		}
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		sum := sha256.New()
-		if _, err := io.Copy(sum, archive); err != nil {
-			r.t.Fatal(err)
-		}
-		files[header.Name] = fmt.Sprintf("%v %d:%d %s %x", header.FileInfo().Mode(), header.Uid, header.Gid, header.Linkname, sum.Sum(nil))
-	}
-	if err := export.Wait(); err != nil {
-		r.t.Fatal(err)
-	}
+	}, "docker", "export", container)
 	return files
 }

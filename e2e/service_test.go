@@ -136,17 +136,7 @@ func (s *service) stopInFlight() {
 	if err := syscall.Kill(s.pid, syscall.SIGTERM); err != nil {
 		s.t.Fatal(err)
 	}
-	err = await(func() error {
-		probe, err := s.dial()
-		if err == nil {
-			probe.Close()
-			return errors.New("the listener is still open")
-		}
-		return nil
-	})
-	if err != nil {
-		s.t.Error(err)
-	}
+	s.closesListener()
 	if _, err := io.WriteString(connection, body); err != nil {
 		s.t.Errorf("the connection in flight was cut: %v", err)
 	}
@@ -158,6 +148,22 @@ func (s *service) stopInFlight() {
 		s.t.Errorf("the request in flight got %d (%v): %.600s", a.status, err, a.body)
 	}
 	s.awaitEnd()
+}
+
+// closesListener waits until nobody can connect any more.
+func (s *service) closesListener() {
+	s.t.Helper()
+	err := await(func() error {
+		probe, err := s.dial()
+		if err == nil {
+			probe.Close()
+			return errors.New("the listener is still open")
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
 }
 
 // identifiesRequests checks that a well-formed id comes back and is logged, that another is replaced, and that no query is

@@ -45,7 +45,7 @@ func Apply(target afero.Fs, changes []Change) error {
 
 // due returns the changes that write something.
 func due(changes []Change) []Change {
-	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return c.Status != Create && c.Status != Replace })
+	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return !c.Status.Writes() })
 }
 
 // turn is when a change is moved into place.

@@ -24,6 +24,9 @@ const (
 	Skip      Status = "skip" // a secret that git would take in
 )
 
+// Writes says whether a change of this status writes something.
+func (s Status) Writes() bool { return s == Create || s == Replace }
+
 // Change is one file of the plan held against the disk.
 type Change struct {
 	File

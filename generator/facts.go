@@ -13,7 +13,8 @@ func (p *Plan) resolveFacts() error {
 	a := p.Answers
 	base := p.layer(BaseLayer)
 	p.data = map[string]any{
-		"name": a.Name, "package": a.Package, "domain": a.Domain, "email": a.Email, "image": a.Image, "index_url": a.IndexURL, "default_index": p.defaultIndex,
+		"name": a.Name, "package": a.Package, "domain": a.Domain, "email": a.Email, "image": a.Image,
+		"index_url": a.IndexURL, "default_index": p.defaultIndex,
 		"python": base.Python.Oldest, "python_before": base.Python.Before, "python_image": a.Python,
 		"python_versions": slices.Sorted(slices.Values(base.Python.Images)),
 		"axes":            toAny(p.axes),

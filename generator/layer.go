@@ -231,6 +231,12 @@ func (l *Layer) check() error {
 	return nil
 }
 
+// flag is how the command line chooses the layer.
+func (l *Layer) flag() string {
+	question, choice := path.Split(l.ID)
+	return "--" + strings.TrimSuffix(question, "/") + " " + choice
+}
+
 // policy says how later runs treat the file at name.
 func (l *Layer) policy(name string) Policy {
 	if rule, found := l.Files[name]; found {

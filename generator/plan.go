@@ -218,9 +218,8 @@ func (p *Plan) findIndex() error {
 		}
 		var err error
 		if p.defaultIndex, err = p.config.DefaultIndex(); err != nil {
-			question, choice := path.Split(layer.ID)
 			return &UsageError{
-				Flag:    "--" + strings.TrimSuffix(question, "/") + " " + choice,
+				Flag:    layer.flag(),
 				Problem: fmt.Sprintf("needs the address of the package index: %v", err), Hint: "give it with --index-url", Combination: true,
 			}
 		}
@@ -264,9 +263,8 @@ func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) er
 	if len(choices) > 0 {
 		hint += fmt.Sprintf(", or --%s %s", question, strings.Join(choices, " or "))
 	}
-	own, choice := path.Split(layer.ID)
 	return &UsageError{
-		Flag: "--" + strings.TrimSuffix(own, "/") + " " + choice, Problem: problem + condition.String() + ": " + layer.Reason,
+		Flag: layer.flag(), Problem: problem + condition.String() + ": " + layer.Reason,
 		Hint: hint, Combination: true,
 	}
 }

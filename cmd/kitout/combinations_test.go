@@ -2,15 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -344,18 +343,8 @@ func (look *inspector) python(t *testing.T) {
 	}
 }
 
+// newestPython is an interpreter that generated code is for, or at least one.
 func newestPython(t *testing.T) string {
 	t.Helper()
-	home, _ := os.UserHomeDir()
-	for _, minor := range []string{"14", "13", "12"} {
-		if found, err := exec.LookPath("python3." + minor); err == nil {
-			if exec.Command(found, "-c", "").Run() == nil { // a pyenv shim may lead nowhere
-				return found
-			}
-		}
-		if found, _ := filepath.Glob(filepath.Join(home, ".pyenv/versions/3."+minor+".*/bin/python3")); len(found) > 0 {
-			return found[0]
-		}
-	}
-	return "python3"
+	return cmp.Or(findPython(t.Context(), []string{"3.14", "3.13", "3.12"}), "python3")
 }

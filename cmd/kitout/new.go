@@ -327,19 +327,19 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	changes, warning, err := completeUvLock(ctx, plan, folder, changes, decide)
+	changes, incomplete, err := completeUvLock(ctx, plan, folder, changes, decide)
 	if err != nil {
 		return err
 	}
 	report = newReport(catalog, plan, flags, changes)
-	if warning != "" {
-		report.Warnings = append(report.Warnings, warning)
+	if incomplete != "" {
+		report.Warnings = append(report.Warnings, incomplete)
 	}
 	entries, err := folder.Entries()
 	if err != nil {
 		return err
 	}
-	warning = ""
+	var warning string
 	commit := func(path string) error {
 		warning = firstCommit(ctx, path, changes, len(entries) == 0, flags.noGit)
 		return ctx.Err()

@@ -58,7 +58,7 @@ func newReport(catalog *generator.Catalog, plan *generator.Plan, flags newFlags,
 	manifest, _ := plan.Fact("deps", "manifest").(string)
 	if kept := changeOf(changes, manifest); kept != nil && kept.Status == generator.Keep {
 		for _, change := range changes {
-			if change.Policy == generator.Locked && (change.Status == generator.Create || change.Status == generator.Replace) {
+			if change.Policy == generator.Locked && change.Status.Writes() {
 				r.Warnings = append(r.Warnings, fmt.Sprintf("%s was kept, and %s is made for another one: lock again", manifest, change.Path))
 			}
 		}
@@ -151,7 +151,7 @@ func (r *report) printDiff(w io.Writer) error {
 	for _, change := range r.changes {
 		name := path.Join(r.Folder, change.Path)
 		switch {
-		case change.Status != generator.Create && change.Status != generator.Replace,
+		case !change.Status.Writes(),
 			path.Dir(change.Path) == generator.RecordFolder: // it repeats the others
 			continue
 		case change.Policy == generator.Secret:

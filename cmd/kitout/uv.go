@@ -26,7 +26,7 @@ func completeUvLock(ctx context.Context, plan *generator.Plan, folder *generator
 	decide func([]generator.Change) error,
 ) (completed []generator.Change, warning string, err error) {
 	seed := changeOf(changes, uvLock)
-	if seed == nil || seed.Status != generator.Create && seed.Status != generator.Replace {
+	if seed == nil || !seed.Status.Writes() {
 		return changes, "", nil
 	}
 	content, problem := runUvLock(ctx, changes, plan.Pythons(), seed.Content)
