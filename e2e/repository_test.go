@@ -59,7 +59,7 @@ func environment() []string {
 	}
 	for _, pair := range os.Environ() {
 		switch name, _, _ := strings.Cut(pair, "="); name {
-		case "DATABASE_URL", "SECRET_KEY", "ENVIRONMENT", "PORT", "MAKEFLAGS", "MFLAGS", "VIRTUAL_ENV", "AWS_CA_BUNDLE":
+		case "DATABASE_URL", "SECRET_KEY", "ENVIRONMENT", "PORT", "MAKEFLAGS", "MFLAGS", "VIRTUAL_ENV", "AWS_CA_BUNDLE", "CI":
 		default:
 			env = append(env, pair)
 		}
