@@ -12,8 +12,9 @@ import (
 
 // caddy is a layer as CONTRIBUTING.md describes one: a folder, and no Go code.
 var caddy = map[string]string{
-	"proxy/caddy/layer.yaml":                        "title: Caddy\nhelp: TLS by itself.\nsections: [4, 7]\nfacts: {hops: 1, read_timeout: 35}\n",
-	"proxy/caddy/files/deploy/caddy/Caddyfile.tmpl": "<% .domain | default `:8080` %> {\n\treverse_proxy app:8000\n}\n",
+	"proxy/caddy/layer.yaml": "title: Caddy\nhelp: TLS by itself.\nsections: [4, 7]\nincludes: [rollout]\nfacts:\n  hops: 1\n  read_timeout: 35\n" +
+		"  hand_over: APPLICATION=$1 caddy reload --config /etc/caddy/Caddyfile\n  hand_back: caddy reload --config /etc/caddy/Caddyfile\n",
+	"proxy/caddy/files/deploy/caddy/Caddyfile.tmpl": "<% .domain | default `:8080` %> {\n\treverse_proxy {$APPLICATION:app}:8000\n}\n",
 	"proxy/caddy/slots/compose.services.tmpl": "proxy:\n  <<: *hardened\n  image: <% .image %>-proxy\n" +
 		"  build: {context: ., target: proxy}\n  networks: [edge]\n",
 	"proxy/caddy/slots/compose.development_services": "proxy:\n  profiles: [proxy]\n",
@@ -57,7 +58,7 @@ func TestProxyIsOneFolder(t *testing.T) {
 				texts[change.Path] = string(change.Content)
 			}
 			for file, part := range map[string]string{
-				"deploy/caddy/Caddyfile": "reverse_proxy app:8000", "Dockerfile": "FROM caddy:2 AS proxy", "compose.yaml": "image: shop-proxy",
+				"deploy/caddy/Caddyfile": "reverse_proxy {$APPLICATION:app}:8000", "Dockerfile": "FROM caddy:2 AS proxy", "compose.yaml": "image: shop-proxy",
 				"compose.dev.yaml": "profiles: [proxy]", "README.md": "deploy/caddy/", "docs/production.md": "waits 35 seconds",
 			} {
 				if !strings.Contains(texts[file], part) {
