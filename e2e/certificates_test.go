@@ -97,7 +97,7 @@ func renewed(t *testing.T, before *x509.Certificate, served func() *x509.Certifi
 }
 
 // servedAt is the certificate that is served, which must be trusted.
-func servedAt(t *testing.T, address string, config *tls.Config) *x509.Certificate {
+func servedAt(t testing.TB, address string, config *tls.Config) *x509.Certificate {
 	t.Helper()
 	connection, err := tls.Dial("tcp", address, config)
 	if err != nil {
@@ -295,14 +295,14 @@ func (r *repository) installsOwn(address string, c *client) {
 	}
 }
 
-func expired(t *testing.T) string {
+func expired(t testing.TB) string {
 	t.Helper()
 	p := selfSigned(t, time.Now().Add(-time.Minute), domain)
 	return p.chain + p.key
 }
 
 // encryptedKey is a private key that needs a password.
-func encryptedKey(t *testing.T) string {
+func encryptedKey(t testing.TB) string {
 	t.Helper()
 	output, err := exec.Command("openssl", "genpkey", "-quiet", "-algorithm", "ED25519", "-aes-256-cbc", "-pass", "pass:secret").Output()
 	if err != nil {
@@ -311,7 +311,7 @@ func encryptedKey(t *testing.T) string {
 	return string(output)
 }
 
-func parse(t *testing.T, text string) *x509.Certificate {
+func parse(t testing.TB, text string) *x509.Certificate {
 	t.Helper()
 	block, _ := pem.Decode([]byte(text))
 	certificate, err := x509.ParseCertificate(block.Bytes)

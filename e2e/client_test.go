@@ -18,7 +18,7 @@ import (
 
 // client speaks HTTP to one service, follows no redirect and keeps cookies.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	base string // scheme://host:port
 	http *http.Client
 	// dial opens a connection for what a well-behaved client cannot send.
@@ -35,7 +35,7 @@ type client struct {
 }
 
 // newClient makes a client whose connections all go to one address of this machine.
-func newClient(t *testing.T, base, address string, transport *http.Transport) *client {
+func newClient(t testing.TB, base, address string, transport *http.Transport) *client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {

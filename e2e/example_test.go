@@ -136,7 +136,7 @@ func (c *client) useForm() {
 }
 
 // form encodes fields, and a file if it has content, under a name that is not to be trusted.
-func form(t *testing.T, fields map[string]string, content string) (contentType, body string) {
+func form(t testing.TB, fields map[string]string, content string) (contentType, body string) {
 	t.Helper()
 	var out bytes.Buffer
 	writer := multipart.NewWriter(&out)

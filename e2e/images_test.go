@@ -126,11 +126,11 @@ func holds(stream io.Reader, texts []string) (bool, error) {
 // reloads changes the code outside the container and waits for the answer of the new code.
 func (r *repository) reloads(c *client) {
 	r.t.Helper()
-	file := r.path("shop/health.py")
+	file := r.path("shop/liveness.py")
 	code := readFile(r.t, file)
 	changed := strings.Replace(code, `"ok"`, `"reloaded"`, 1)
 	if changed == code {
-		r.t.Fatal("shop/health.py has no status to change")
+		r.t.Fatal("shop/liveness.py has no status to change")
 	}
 	// In place: the folder is mounted
 	if err := os.WriteFile(file, []byte(changed), 0o644); err != nil {

@@ -85,7 +85,7 @@ func await(try func() error) error {
 }
 
 // freePort is a TCP port of the loopback address that nothing uses at the moment.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	port, err := findPort()
 	if err != nil {
@@ -103,7 +103,7 @@ func findPort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
-func readFile(t *testing.T, name string) string {
+func readFile(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -113,7 +113,7 @@ func readFile(t *testing.T, name string) string {
 }
 
 // writeFile writes a file that only its owner can read, with the folders above it.
-func writeFile(t *testing.T, name, content string) {
+func writeFile(t testing.TB, name, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		t.Fatal(err)

@@ -159,7 +159,7 @@ func (p pair) pool() *x509.CertPool {
 }
 
 // selfSigned makes a certificate for names or addresses, of a life of 90 days.
-func selfSigned(t *testing.T, expires time.Time, names ...string) pair {
+func selfSigned(t testing.TB, expires time.Time, names ...string) pair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -16,13 +16,13 @@ import (
 
 // repository is one generated repository and the environment in which its commands run.
 type repository struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	env []string
 }
 
 // generate writes a repository whose package is shop, with its first commit.
-func generate(t *testing.T, flags ...string) *repository {
+func generate(t testing.TB, flags ...string) *repository {
 	t.Helper()
 	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "shop"), env: environment()}
 	r.render(flags...)

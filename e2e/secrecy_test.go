@@ -11,7 +11,7 @@ import (
 
 // calls is the record of the programs that the backup scripts called, with their arguments.
 type calls struct {
-	t    *testing.T
+	t    testing.TB
 	file string
 }
 

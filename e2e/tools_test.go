@@ -89,13 +89,13 @@ func (r *repository) withTool(tool string) *repository {
 }
 
 // generateWith writes a repository that is managed with a tool, which is on the PATH afterwards.
-func generateWith(t *testing.T, tool string, flags ...string) *repository {
+func generateWith(t testing.TB, tool string, flags ...string) *repository {
 	t.Helper()
 	return generateIn(t, nil, tool, flags...)
 }
 
 // generateIn does so with more in the environment. uv is on the PATH when the repository is written, too.
-func generateIn(t *testing.T, env []string, tool string, flags ...string) *repository {
+func generateIn(t testing.TB, env []string, tool string, flags ...string) *repository {
 	t.Helper()
 	flags = append(flags, "--deps", tool)
 	if tool != "uv" {

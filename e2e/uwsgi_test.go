@@ -67,7 +67,7 @@ func (s *service) workers() []int {
 	return children(s.t, children(s.t, s.starter())[0])
 }
 
-func children(t *testing.T, pid int) (pids []int) {
+func children(t testing.TB, pid int) (pids []int) {
 	t.Helper()
 	for field := range strings.FieldsSeq(readFile(t, fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))) {
 		child, err := strconv.Atoi(field)

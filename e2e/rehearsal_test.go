@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// rehearsals have each framework, database, server and kind of proxy at least twice, with and without a domain.
+var rehearsals = []struct {
+	framework, database, server, proxy, tool, domain string
+}{
+	{"django", "postgres", "gunicorn", "nginx", "uv", domain},
+	{"django", "mysql", "uwsgi", "none", "pip", domain},
+	{"flask", "sqlite", "uwsgi", "apache", "pipenv", domain},
+	{"flask", "postgres", "gunicorn", "none", "uv", ""},
+	{"fastapi", "mysql", "gunicorn", "nginx", "pip", domain},
+	{"fastapi", "sqlite", "gunicorn", "apache", "pip", ""},
+}
+
+// TestRehearsal rehearses, and expects every promise to be kept, told one by one, and nothing to be left.
+func TestRehearsal(t *testing.T) {
+	t.Parallel()
+	for _, row := range rehearsals {
+		s := stack{row.framework, row.database, row.tool, row.domain}
+		t.Run(s.String()+"-"+row.server+"-"+row.proxy, func(t *testing.T) {
+			t.Parallel()
+			project := s.project() + "-" + row.server + "-" + row.proxy
+			flags := []string{"--framework", s.framework, "--database", s.database, "--server", row.server, "--proxy", row.proxy,
+				"--name", project, "--package", "shop"}
+			if s.domain != "" {
+				flags = append(flags, "--domain", s.domain, "--email", "admin@example.com")
+			}
+			r := generateWith(t, s.tool, flags...)
+			r.leavesNothing(project)
+			if row.server == "uwsgi" {
+				r.linksPython()
+			}
+			t.Log(r.make("rehearse"))
+			r.hasRehearsed(true)
+			r.leftNothing(project + "-rehearsal")
+		})
+	}
+}
+
+// TestBrokenPromise rehearses what does not keep a promise: a proxy that gives up before the application does.
+func TestBrokenPromise(t *testing.T) {
+	t.Parallel()
+	s := stack{"flask", "sqlite", "pip", ""}
+	project := s.project() + "-broken"
+	r := generateWith(t, s.tool, "--framework", s.framework, "--database", s.database, "--name", project, "--package", "shop")
+	r.leavesNothing(project)
+	r.rewrite("deploy/nginx/nginx.conf", "proxy_read_timeout 35s;", "proxy_read_timeout 25s;")
+	r.fails("the proxy has 25 seconds, no more than what comes before it", "make", "rehearse")
+	r.hasRehearsed(false)
+	r.leftNothing(project + "-rehearsal")
+}
+
+// hasRehearsed holds the report of a rehearsal against its end.
+func (r *repository) hasRehearsed(kept bool) {
+	r.t.Helper()
+	var report struct {
+		Kept     bool
+		Promises []struct {
+			Promise, Detail string
+			Kept            bool
+		}
+	}
+	if err := json.Unmarshal([]byte(readFile(r.t, r.path("rehearsal.json"))), &report); err != nil {
+		r.t.Fatal(err)
+	}
+	if report.Kept != kept || len(report.Promises) < 6 {
+		r.t.Errorf("the report of the rehearsal: %+v", report)
+	}
+	for i, promise := range report.Promises {
+		if promise.Promise == "" || promise.Kept != (kept || i < len(report.Promises)-1) {
+			r.t.Errorf("the report of the rehearsal: %+v", promise)
+		}
+	}
+	if status := r.run("git", "status", "--porcelain", "--", "rehearsal.json", "scripts"); status != "" {
+		r.t.Errorf("the rehearsal left what git does not ignore:\n%s", status)
+	}
+}
+
+// leftNothing looks for containers, volumes and networks of a project.
+func (r *repository) leftNothing(project string) {
+	r.t.Helper()
+	label := "label=com.docker.compose.project=" + project
+	for _, list := range [][]string{{"ps", "--all"}, {"volume", "ls"}, {"network", "ls"}} {
+		if left := strings.TrimSpace(r.run("docker", append(list, "--quiet", "--filter", label)...)); left != "" {
+			r.t.Errorf("docker %s: %s is left of %s", strings.Join(list, " "), left, project)
+		}
+	}
+}
+
+// linksPython adds Python's shared library to the image where the base image's Python has none, as uWSGI embeds it.
+func (r *repository) linksPython() {
+	r.t.Helper()
+	const look = `import pathlib, sysconfig
+print(pathlib.Path(sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME")).exists())`
+	if strings.TrimSpace(r.run("docker", "run", "--rm", "python:3.14-slim", "python", "-c", look)) == "True" {
+		return
+	}
+	file := r.path("Dockerfile")
+	text := strings.ReplaceAll(readFile(r.t, file), " libc6-dev ", " libc6-dev libpython3.14-dev ")
+	writeFile(r.t, file, strings.ReplaceAll(text, " libcrypt1 ", " libcrypt1 libpython3.14 "))
+}
