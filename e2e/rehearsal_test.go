@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -21,11 +23,11 @@ var rehearsals = []struct {
 // TestRehearsal rehearses, and expects every promise to be kept, told one by one, and nothing to be left.
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
-	for _, row := range rehearsals {
+	for i, row := range rehearsals {
 		s := stack{row.framework, row.database, row.tool, row.domain}
 		t.Run(s.String()+"-"+row.server+"-"+row.proxy, func(t *testing.T) {
 			t.Parallel()
-			project := s.project() + "-" + row.server + "-" + row.proxy
+			project := fmt.Sprintf("e2e%d-%d", os.Getpid(), i)
 			flags := []string{"--framework", s.framework, "--database", s.database, "--server", row.server, "--proxy", row.proxy,
 				"--name", project, "--package", "shop"}
 			if s.domain != "" {
