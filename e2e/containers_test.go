@@ -70,7 +70,8 @@ func TestContainers(t *testing.T) {
 			} else {
 				c = r.secureSite(s.domain)
 			}
-			r.fails("is missing, see .env.example", "docker", "compose", "--env-file", "/dev/null", "config", "--quiet")
+			r.fails("secrets/secret_key", "docker", "compose", "run", "--rm", "--build", "--no-deps", "--no-TTY", "app", "true")
+			r.run("scripts/secrets")
 			r.make("image")
 			r.run("docker", "image", "rm", project, project+"-proxy") // Compose builds them again, from the cache
 			if s.database != "sqlite" {
@@ -128,6 +129,7 @@ func (r *repository) compose(args ...string) string {
 // up starts the stack as the documentation says, and waits until all of it is healthy.
 func (r *repository) up(files ...string) {
 	r.t.Helper()
+	r.run("scripts/secrets")
 	start := time.Now()
 	args := slices.Concat([]string{"compose"}, files, []string{"up", "--build", "--detach", "--wait", "--wait-timeout", "240"})
 	if output, err := r.try("docker", args...); err != nil {
@@ -185,23 +187,24 @@ func (r *repository) restoresInside(c *client) {
 	r.t.Logf("%5.1f s  backup and restore", time.Since(start).Seconds())
 }
 
-var passwordStep = regexp.MustCompile("(?s)\n### The password of the database must change\n.*?```sh\n(.*?)\n *```")
+var passwordStep = regexp.MustCompile("(?s)\n### The password of the database must change\n.*?```sh\n(.*?)\n```")
 
 // changesPassword follows the runbook, where there is a server with a password.
 func (r *repository) changesPassword(c *client) {
 	r.t.Helper()
-	old := r.configured("DATABASE_PASSWORD")
-	if old == "" {
+	if r.configured("DATABASE_PASSWORD") == "" {
 		return
 	}
-	writeFile(r.t, r.path(".env"), strings.ReplaceAll(readFile(r.t, r.path(".env")), old, strings.Repeat("another-", 6)))
-	r.compose("up", "--detach", "--wait", "database")
+	r.configure("DATABASE_PASSWORD", "")
+	old := readFile(r.t, r.path("secrets/database_password"))
 	step := passwordStep.FindStringSubmatch(readFile(r.t, r.path("docs/production.md")))
 	if step == nil {
 		r.t.Fatal("the runbook does not change the password")
 	}
-	r.run("bash", "-c", strings.ReplaceAll(step[1], "\n   ", "\n"))
-	r.up()
+	r.run("bash", "-c", "set -euo pipefail\n"+step[1])
+	if password := readFile(r.t, r.path("secrets/database_password")); password == old || len(password) != 64 {
+		r.t.Errorf("the new password has %d characters", len(password))
+	}
 	c.expect("ready with another password", c.get("/readyz"), 200)
 }
 

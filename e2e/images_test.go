@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -47,17 +48,29 @@ func (r *repository) imageKeepsPromises(image string) {
 	r.imagesHoldNoSecrets(image)
 }
 
-// imagesHoldNoSecrets looks for the secrets of .env in the history and the layers of the images.
+// imagesHoldNoSecrets looks for the secrets in the history and the layers of the images, and in what Docker tells of the
+// containers.
 func (r *repository) imagesHoldNoSecrets(image string) {
 	r.t.Helper()
+	files, err := filepath.Glob(r.path("secrets/*"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	var secrets []string
-	for _, name := range []string{"SECRET_KEY", "DATABASE_PASSWORD", "DATABASE_ROOT_PASSWORD"} {
-		if secret := r.configured(name); secret != "" {
+	for _, file := range files {
+		if secret := readFile(r.t, file); secret != "" {
 			secrets = append(secrets, secret)
 		}
 	}
 	if len(secrets) == 0 {
-		r.t.Fatal(".env has no secrets")
+		r.t.Fatal("there are no secrets")
+	}
+	for name, told := range map[string]string{"docker inspect": r.inspect("{{json .}}"), "docker compose config": r.compose("config")} {
+		for _, secret := range secrets {
+			if strings.Contains(told, secret) {
+				r.t.Errorf("%s shows a secret", name)
+			}
+		}
 	}
 	history := r.run("docker", "history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
 	for _, secret := range secrets {

@@ -7,7 +7,7 @@ set -euo pipefail
 # database before it takes the place of the old one. psql quotes the values: :"…" a name, :'…' a string.
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
   --set name="$APPLICATION_DATABASE" <<'SQL'
-\getenv password APPLICATION_PASSWORD
+\set password `cat "$APPLICATION_PASSWORD_FILE"`
 CREATE ROLE :"name" LOGIN NOSUPERUSER NOCREATEROLE CREATEDB PASSWORD :'password';
 CREATE DATABASE :"name" OWNER :"name";
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
