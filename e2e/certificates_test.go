@@ -24,12 +24,23 @@ import (
 // published port for its proof.
 func TestCertificates(t *testing.T) {
 	t.Parallel()
-	project := fmt.Sprintf("e2e%d-certificates", os.Getpid())
-	r := generateWith(t, "pip", "--framework", "fastapi", "--database", "sqlite", "--domain", domain, "--name", project, "--package", "shop")
+	for proxy, account := range map[string]string{"nginx": "101", "apache": "33"} {
+		t.Run(proxy, func(t *testing.T) {
+			t.Parallel()
+			certifies(t, proxy, account)
+		})
+	}
+}
+
+func certifies(t *testing.T, proxy, account string) {
+	project := fmt.Sprintf("e2e%d-%s-certificates", os.Getpid(), proxy)
+	r := generateWith(t, "pip", "--framework", "fastapi", "--database", "sqlite", "--domain", domain, "--proxy", proxy, "--name", project,
+		"--package", "shop")
 	r.leavesNothing(project)
 	address := r.publishes(domain)
 	server := startPebble(t, r.configured("HTTP_PORT"))
 
+	r.run("scripts/secrets")
 	r.compose("up", "--build", "--detach", "--wait", "proxy")
 	plain := newClient(t, "http://"+domain, r.configured("HTTP_PORT"), &http.Transport{})
 	plain.expect("plain HTTP without a certificate", plain.get("/"), 308)
@@ -49,11 +60,14 @@ func TestCertificates(t *testing.T) {
 	}
 	config := &tls.Config{RootCAs: server.roots(), ServerName: domain}
 	c := secureClient(r, domain, address, config)
+	if err := await(func() error { _, err := c.try("GET", "/livez", ""); return err }); err != nil {
+		t.Fatalf("the proxy does not show the certificate: %v", err)
+	}
 	c.expect("ready", c.get("/readyz"), 200)
 	served := func() *x509.Certificate { return servedAt(t, address, config) }
 	first := served()
 	r.tellsExpiry(first)
-	r.certificatesAreKept(first)
+	r.certificatesAreKept(first, account)
 
 	r.compose("restart", "proxy", "certificates")
 	r.up()
@@ -164,16 +178,16 @@ func (r *repository) tellsExpiry(certificate *x509.Certificate) {
 }
 
 // certificatesAreKept looks at the terms under which the key is kept, and at the way of the certificate into the volume.
-func (r *repository) certificatesAreKept(first *x509.Certificate) {
+func (r *repository) certificatesAreKept(first *x509.Certificate, account string) {
 	r.t.Helper()
 	terms := r.run("docker", "inspect", "--format", "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.PidMode}}",
 		strings.TrimSpace(r.compose("ps", "--quiet", "certificates")))
-	if strings.TrimSpace(terms) != "101:101 true [ALL]" {
+	if strings.TrimSpace(terms) != account+":"+account+" true [ALL]" {
 		r.t.Errorf("the certificate is renewed under the terms %s", terms)
 	}
 	modes := r.compose("exec", "--no-TTY", "certificates", "stat", "--format", "%a %u %n",
 		"/srv/certificates", "/srv/certificates/"+domain+".pem", "/var/lib/certbot")
-	want := fmt.Sprintf("700 101 /srv/certificates\n600 101 /srv/certificates/%s.pem\n700 101 /var/lib/certbot\n", domain)
+	want := fmt.Sprintf("700 %[1]s /srv/certificates\n600 %[1]s /srv/certificates/%[2]s.pem\n700 %[1]s /var/lib/certbot\n", account, domain)
 	if modes != want {
 		r.t.Errorf("modes and owners are\n%swant\n%s", modes, want)
 	}

@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,7 +35,6 @@ func TestApache(t *testing.T) {
 			c.outlastsSlowClients()
 			if s.domain != "" {
 				r.secured(c)
-				r.renewsCertificate(c)
 			}
 			r.unchangedByUp()
 			r.imageKeepsPromises(s.project() + "-apache")
@@ -216,38 +213,6 @@ func (c *client) outlastsSlowClients() {
 	}
 }
 
-// renewsCertificate installs another certificate as certbot's hook does, and waits until the proxy shows it.
-func (r *repository) renewsCertificate(c *client) {
-	r.t.Helper()
-	pool := r.certify(domain)
-	live := r.t.TempDir()
-	for _, name := range []string{"fullchain.pem", "privkey.pem"} {
-		writeFile(r.t, filepath.Join(live, domain, name), readFile(r.t, r.path("certificates/"+name)))
-	}
-	// Only root may give the files to the proxy's account
-	shims := r.t.TempDir()
-	writeFile(r.t, filepath.Join(shims, "install"), "#!/bin/sh\ncp \"$3\" \"$4\" && chmod 0644 \"$4\"\n")
-	if err := os.Chmod(filepath.Join(shims, "install"), 0o755); err != nil {
-		r.t.Fatal(err)
-	}
-	r.with("CERTBOT_LIVE="+live, "PATH="+shims+":"+r.getenv("PATH")).run("scripts/install-certificate")
-	config := c.http.Transport.(*http.Transport).TLSClientConfig
-	config.RootCAs = pool
-	err := await(func() error {
-		connection, err := tls.Dial("tcp", r.configured("HTTPS_PORT"), config)
-		if err == nil {
-			connection.Close()
-		}
-		return err
-	})
-	if err != nil {
-		r.t.Errorf("the proxy does not show the new certificate: %v", err)
-	}
-	c.dial = secureClient(r, domain, r.configured("HTTPS_PORT"), config).dial
-	c.http.CloseIdleConnections()
-	c.expect("ready with the new certificate", c.get("/readyz"), 200)
-}
-
 // proxyLogsAreJSON sends what would end a string or a line, and reads every line that the proxy has written.
 func (r *repository) proxyLogsAreJSON(c *client) {
 	r.t.Helper()
@@ -337,12 +302,17 @@ func TestProxiesLint(t *testing.T) {
 // mistake in each file.
 func (r *repository) configuresApache(name string) {
 	r.t.Helper()
-	if name != "" {
-		r.certify(name)
-	}
 	const folder = "/usr/local/apache2/"
-	test := []string{"docker", "run", "--rm", "--user", "33:33", "--read-only", "--tmpfs", "/tmp", "--network", "none", "--cap-drop", "ALL",
-		"--volume", r.path("certificates") + ":" + folder + "certificates:ro", "--volume", r.path("certificates/acme") + ":/var/www/acme:ro"}
+	test := []string{"docker", "run", "--rm", "--user", "33:33", "--read-only", "--tmpfs", "/tmp", "--network", "none", "--cap-drop", "ALL"}
+	if name != "" {
+		own := selfSigned(r.t, time.Now().AddDate(0, 0, 60), name)
+		file := filepath.Join(r.t.TempDir(), name+".pem")
+		writeFile(r.t, file, own.chain+own.key)
+		if err := os.Chmod(file, 0o644); err != nil { // the proxy runs as another user
+			r.t.Fatal(err)
+		}
+		test = append(test, "--volume", file+":/srv/certificates/"+name+".pem:ro", "--tmpfs", "/srv/challenges")
+	}
 	for _, file := range []string{"httpd.conf", "site.conf"} {
 		test = append(test, "--volume", r.path("deploy/apache/"+file)+":"+folder+"conf/"+file+":ro")
 	}

@@ -12,8 +12,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -95,39 +93,12 @@ func (c *client) rateLimited() {
 func (r *repository) secureSite(name string) *client {
 	r.t.Helper()
 	address := r.publishes(name)
-	if !r.hasCertificates() {
-		return secureClient(r, name, address, &tls.Config{RootCAs: r.certify(name), ServerName: name})
-	}
 	r.configure("ACME_SERVER", "none")
 	own := selfSigned(r.t, time.Now().AddDate(0, 0, 60), name)
 	if output, err := r.installs(own.chain + own.key); err != nil {
 		r.t.Fatalf("the certificate was not installed: %v\n%s", err, tail(output))
 	}
 	return secureClient(r, name, address, &tls.Config{RootCAs: own.pool(), ServerName: name})
-}
-
-// hasCertificates says whether a service brings the proxy its certificate.
-func (r *repository) hasCertificates() bool {
-	r.t.Helper()
-	return strings.Contains(readFile(r.t, r.path("compose.yaml")), "\n  certificates:\n    <<: *hardened\n")
-}
-
-// certify writes a certificate and its key where a proxy looks for them that no service brings them to, and a proof for the
-// certificate authority.
-func (r *repository) certify(name string) *x509.CertPool {
-	r.t.Helper()
-	own := selfSigned(r.t, time.Now().AddDate(0, 0, 60), name)
-	for name, content := range map[string]string{
-		"fullchain.pem": own.chain, "privkey.pem": own.key, "acme/.well-known/acme-challenge/token": "proof",
-	} {
-		file := r.path(filepath.Join("certificates", name))
-		writeFile(r.t, file, content)
-		// The proxy runs as another user
-		if err := os.Chmod(file, 0o644); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	return own.pool()
 }
 
 // publishes gives the proxy free ports of the loopback address, and returns the address for TLS.
@@ -248,10 +219,8 @@ func (r *repository) secured(c *client) {
 	if a := plain.expect("plain HTTP", plain.get("/notes?a=b"), 308); a.header.Get("Location") != "https://"+domain+"/notes?a=b" {
 		r.t.Errorf("plain HTTP leads to %q", a.header.Get("Location"))
 	}
-	if r.hasCertificates() {
-		r.compose("exec", "--no-TTY", "certificates", "sh", "-c",
-			"cd /srv/challenges && mkdir -p .well-known/acme-challenge && printf proof >.well-known/acme-challenge/token")
-	}
+	r.compose("exec", "--no-TTY", "certificates", "sh", "-c",
+		"cd /srv/challenges && mkdir -p .well-known/acme-challenge && printf proof >.well-known/acme-challenge/token")
 	if a := plain.get("/.well-known/acme-challenge/token"); a.status != 200 || a.body != "proof" {
 		r.t.Errorf("the certificate authority finds no proof: %d %q", a.status, a.body)
 	}
