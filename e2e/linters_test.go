@@ -31,6 +31,14 @@ var linters = []linter{
 		"Dockerfile", "FROM debian\nRUN cd /tmp\n", "DL3006",
 	},
 	{
+		"hadolint of the next release", tool("hadolint", "deploy/rehearsal/Dockerfile"),
+		"deploy/rehearsal/Dockerfile", "FROM debian\nRUN cd /tmp\n", "DL3006",
+	},
+	{
+		"checkov", checkov("--framework", "dockerfile", "github_actions", "secrets", "--directory", "."),
+		"Dockerfile", "FROM debian:trixie-slim\nUSER root\n", "CKV_DOCKER_8",
+	},
+	{
 		"shellcheck", func(r *repository) []string {
 			return append(tool("shellcheck", "--external-sources", "--source-path=SCRIPTDIR")(r), r.shellScripts()...)
 		},
@@ -104,6 +112,11 @@ func program(name string, args ...string) func(*repository) []string {
 // tool is one of the programs that e2e/setup installs beside the machine's own.
 func tool(name string, args ...string) func(*repository) []string {
 	return func(r *repository) []string { return append([]string{toolPath(r, name)}, args...) }
+}
+
+// checkov looks for what is unsafe. It asks its makers nothing.
+func checkov(args ...string) func(*repository) []string {
+	return tool("checkov", append([]string{"--skip-download", "--quiet", "--compact"}, args...)...)
 }
 
 func toolPath(r *repository, name string) string {

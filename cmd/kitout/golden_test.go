@@ -18,19 +18,23 @@ import (
 
 const goldenFolder = "../../testdata/golden"
 
-var goldenChoices = []string{"deps=pipenv", "deps=poetry", "deps=uv", "proxy=apache", "proxy=none", "domain=shop.example.com"}
+var goldenChoices = []string{"deps=pipenv", "deps=poetry", "deps=uv", "proxy=apache", "proxy=none", "deploy=kubernetes,database=postgres,proxy=none", "domain=shop.example.com"}
 
-// TestGoldenChoices holds what one other choice changes in the preset minimal against testdata/golden.
+// TestGoldenChoices holds what other choices change in the preset minimal against testdata/golden.
 func TestGoldenChoices(t *testing.T) {
 	minimal, err := givenPreset("minimal")
 	must(t, err)
 	base := archive(buildFor(t, minimal))
-	for _, pair := range goldenChoices {
-		t.Run(pair, func(t *testing.T) {
-			question, choice, _ := strings.Cut(pair, "=")
-			got := archive(buildFor(t, minimal, generator.Given{Origin: "%s", Values: map[string][]string{question: {choice}}}))
+	for _, pairs := range goldenChoices {
+		t.Run(pairs, func(t *testing.T) {
+			values := map[string][]string{}
+			for pair := range strings.SplitSeq(pairs, ",") {
+				question, choice, _ := strings.Cut(pair, "=")
+				values[question] = []string{choice}
+			}
+			got := archive(buildFor(t, minimal, generator.Given{Origin: "%s", Values: values}))
 			got.Files = slices.DeleteFunc(got.Files, func(file txtar.File) bool { return slices.ContainsFunc(base.Files, same(file)) })
-			compareGolden(t, filepath.Join(goldenFolder, pair+".txtar"), got)
+			compareGolden(t, filepath.Join(goldenFolder, pairs+".txtar"), got)
 		})
 	}
 }

@@ -21,7 +21,7 @@ ENGINE_OPTIONS: dict[str, Any] = {
     },
     # A connection that the server has dropped is replaced before it is used
     "pool_pre_ping": True,
-    # Per worker process: keep ten times the workers below the server's max_connections
+    # Per worker process; connections.py adds them up
     "pool_size": 5,
     "max_overflow": 5,
     "pool_timeout": 5,
