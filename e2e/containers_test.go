@@ -70,7 +70,7 @@ func TestContainers(t *testing.T) {
 			} else {
 				c = r.secureSite(s.domain)
 			}
-			r.fails("secrets/secret_key", "docker", "compose", "run", "--rm", "--build", "--no-deps", "--no-TTY", "app", "true")
+			r.fails("/shop/secrets/", "docker", "compose", "run", "--rm", "--build", "--no-deps", "--no-TTY", "app", "true")
 			r.run("scripts/secrets")
 			r.make("image")
 			r.run("docker", "image", "rm", project, project+"-proxy") // Compose builds them again, from the cache

@@ -1,0 +1,43 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestSecrets makes the secrets for Compose: of .env once, and of nothing for another folder, as a rehearsal has one.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	r := generate(t, "--database", "postgres")
+	r.configure("DATABASE_PASSWORD", "'"+passwordMark+"'  # a comment")
+	r.configure("BACKUP_DATABASE_URL", "postgresql://elsewhere/shop")
+	r.run("scripts/secrets")
+	for name, want := range map[string]string{
+		"database_password": passwordMark, "backup_database_url": "postgresql://elsewhere/shop", "migrate_database_url": "",
+		"database_url": "postgresql://shop:" + passwordMark + "@database:5432/shop", "secret_key": r.configured("SECRET_KEY"),
+	} {
+		if got := readFile(t, r.path("secrets/"+name)); got != want {
+			t.Errorf("%s is %q, not %q", name, got, want)
+		}
+	}
+	if info, err := os.Stat(r.path("secrets")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder is open to others: %v %v", info, err)
+	}
+	r.configure("DATABASE_PASSWORD", "another")
+	r.run("scripts/secrets")
+	if got := readFile(t, r.path("secrets/database_password")); got != passwordMark {
+		t.Errorf("a secret was overwritten by %q", got)
+	}
+
+	other := filepath.Join(t.TempDir(), "other")
+	r.run("scripts/secrets", other)
+	for name, length := range map[string]int{"database_password": 64, "secret_key": 64, "backup_database_url": 0} {
+		if got := readFile(t, filepath.Join(other, name)); len(got) != length || got == r.configured("SECRET_KEY") {
+			t.Errorf("in another folder %s has %d characters, not %d new ones", name, len(got), length)
+		}
+	}
+	if status := r.run("git", "status", "--porcelain"); status != "" {
+		t.Errorf("the secrets are not ignored by git:\n%s", status)
+	}
+}
