@@ -50,7 +50,7 @@ var manifestChecks = []struct {
 	},
 	{
 		"checkov", func(r *repository, file string) []string {
-			return []string{toolPath(r, "checkov"), "--framework", "kubernetes", "--quiet", "--compact", "--skip-download", "--file", file}
+			return checkov("--framework", "kubernetes", "--file", file)(r)
 		},
 		"automountServiceAccountToken: false", "automountServiceAccountToken: true", "CKV_K8S_38",
 	},

@@ -17,7 +17,7 @@ import (
 var minimal = map[string]string{
 	"django": `from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, JsonResponse
+from django.http import JsonResponse
 from django.urls import path
 
 settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="of no use here", MIDDLEWARE=[])
