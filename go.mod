@@ -17,6 +17,8 @@ require (
 	golang.org/x/tools v0.52.0
 )
 
+require github.com/bmatcuk/doublestar/v4 v4.10.4
+
 require (
 	charm.land/bubbles/v2 v2.0.0 // indirect
 	charm.land/bubbletea/v2 v2.1.1 // indirect; huh asks for 2.0.2, which loses the first key of every other question

@@ -1,0 +1,167 @@
+// Package tree reads a repository that somebody else wrote: every file that belongs to it, once, within limits. It runs nothing, follows
+// no link and writes nothing.
+package tree
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+const (
+	// MaxSize is the size in bytes of the largest file that is read; a longer one is data, not something that a person wrote.
+	MaxSize = 1 << 20
+	// MaxFiles is how many files are looked at; a folder with more is no repository of one service.
+	MaxFiles = 200_000
+
+	// binaryProbe is how many bytes git looks at for a NUL, by which it takes a file for binary (buffer_is_binary).
+	binaryProbe = 8000
+)
+
+// foreign are the folders whose files are somebody else's or are made by tools.
+var foreign = map[string]bool{
+	".git": true, ".hg": true, ".svn": true, ".kitout": true, "node_modules": true, "site-packages": true,
+	"__pycache__": true, ".venv": true, ".tox": true, ".nox": true, ".eggs": true, ".mypy_cache": true, ".pytest_cache": true,
+	".ruff_cache": true, ".ipynb_checkpoints": true, ".terraform": true,
+}
+
+// environmentFile marks a folder as a virtual environment, whatever its name (PEP 405).
+const environmentFile = "pyvenv.cfg"
+
+// Tree is the list of a repository's files. Contents are read when they are asked for.
+type Tree struct {
+	fsys    fs.FS
+	files   []File
+	skipped []Skipped
+}
+
+// File is one regular file.
+type File struct {
+	Path string // with slashes, relative to the repository
+	Size int64
+	Mode fs.FileMode
+}
+
+// Skipped is a file or folder that was left out, and why.
+type Skipped struct {
+	Path   string
+	Reason string
+}
+
+// Read lists the files below the root of fsys, sorted by path. A folder that cannot be read is skipped, but for the root.
+func Read(fsys fs.FS) (*Tree, error) {
+	t := &Tree{fsys: fsys}
+	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			t.skip(name, reason(err))
+			return nil
+		case entry.IsDir():
+			return t.folder(name)
+		case !entry.Type().IsRegular():
+			return nil // a link shows what is elsewhere, a device nothing
+		case len(t.files) == MaxFiles:
+			return fmt.Errorf("more than %d files", MaxFiles)
+		}
+		info, err := entry.Info()
+		if err != nil {
+			t.skip(name, reason(err))
+			return nil
+		}
+		t.files = append(t.files, File{Path: name, Size: info.Size(), Mode: info.Mode()})
+		return nil
+	})
+	slices.SortFunc(t.files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	return t, err
+}
+
+func (t *Tree) folder(name string) error {
+	if name == "." {
+		return nil
+	}
+	if foreign[path.Base(name)] {
+		return fs.SkipDir
+	}
+	if _, err := fs.Stat(t.fsys, path.Join(name, environmentFile)); err == nil {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+func (t *Tree) skip(name, reason string) { t.skipped = append(t.skipped, Skipped{name, reason}) }
+
+// Files are the regular files, sorted by path.
+func (t *Tree) Files() []File { return t.files }
+
+// Skipped are the files and folders that could not be read so far.
+func (t *Tree) Skipped() []Skipped { return t.skipped }
+
+// File returns the file at that path.
+func (t *Tree) File(name string) (File, bool) {
+	i, found := slices.BinarySearchFunc(t.files, name, func(f File, name string) int { return cmp.Compare(f.Path, name) })
+	if !found {
+		return File{}, false
+	}
+	return t.files[i], true
+}
+
+// Glob returns the paths that match a pattern, sorted: * stays within a folder, ** does not, {a,b} is either. A pattern without a slash
+// matches the name in any folder.
+func (t *Tree) Glob(pattern string) (paths []string) {
+	anywhere := !strings.Contains(pattern, "/")
+	for _, file := range t.files {
+		name := file.Path
+		if anywhere {
+			name = path.Base(name)
+		}
+		if matched, err := doublestar.Match(pattern, name); err == nil && matched {
+			paths = append(paths, file.Path)
+		}
+	}
+	return paths
+}
+
+// Text returns the content of a text file; false for one that is none of the tree, binary, longer than MaxSize or unreadable.
+func (t *Tree) Text(name string) ([]byte, bool) {
+	file, found := t.File(name)
+	if !found || file.Size > MaxSize {
+		return nil, false
+	}
+	data, err := t.read(name)
+	if err != nil {
+		t.skip(name, reason(err))
+		return nil, false
+	}
+	if bytes.IndexByte(data[:min(len(data), binaryProbe)], 0) >= 0 {
+		return nil, false
+	}
+	return data, true
+}
+
+// read takes no more than MaxSize bytes, should the file have grown.
+func (t *Tree) read(name string) (data []byte, err error) {
+	file, err := t.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return io.ReadAll(io.LimitReader(file, MaxSize))
+}
+
+// reason drops the operation and the path, which Skipped names already.
+func reason(err error) string {
+	if pathError, is := errors.AsType[*fs.PathError](err); is {
+		err = pathError.Err
+	}
+	return err.Error()
+}
