@@ -27,6 +27,16 @@ type Answers struct {
 	// IndexURL is the index that packages come from, without credentials; empty: the tools' default.
 	IndexURL string
 
+	// What follows is of an application that was there before. Without an Entry the repository is a new one.
+	Entry    string // what is served, module:callable, with () behind it if it is a factory
+	Manifest string // the file that declares its packages, where the dependency tool has no file of its own
+	Source   string // the folder that the application is imported from; empty: the repository's own
+	Migrate  string // the command that migrates the database; empty: nothing does
+	Test     string // the command that runs the tests
+	Static   string // the folder of the static files; empty: the framework knows, or there are none
+	Settings string // its settings module, where the framework has one
+	Scheme   string // of DATABASE_URL as the application takes it, such as "postgresql+asyncpg"; empty: the database's own
+
 	Choices map[string][]string
 }
 
@@ -44,8 +54,7 @@ type FreeAnswer struct {
 	Help  string // what it is, and what becomes of it when it is not given
 	Main  bool   // asked with the main questions: it decides how the service is reached
 	Needs string // another free answer without which this one makes no sense
-
-	of func(*Answers) *string
+	of    func(*Answers) *string
 }
 
 // Free are the free answers, in their order in the help and in the record.
@@ -80,6 +89,47 @@ var Free = []FreeAnswer{
 	},
 }
 
+// FreeExisting are the free answers about an application that was there before; nobody is asked for them when a repository is new.
+var FreeExisting = []FreeAnswer{
+	{
+		Key: entryKey, Title: "Entry", Kind: "MODULE:NAME", Help: "the application that is served; a factory with (): shop.web:create_app()",
+		of: func(a *Answers) *string { return &a.Entry },
+	},
+	{
+		Key: "manifest", Title: "Manifest", Kind: "FILE", Help: "what declares its packages for pip (default: requirements.txt)",
+		of: func(a *Answers) *string { return &a.Manifest },
+	},
+	{
+		Key: "source", Title: "Source", Kind: "FOLDER", Help: "the folder that it is imported from (default: the repository's own)",
+		of: func(a *Answers) *string { return &a.Source },
+	},
+	{
+		Key: "migrate", Title: "Migrations", Kind: "COMMAND", Help: "what migrates the database, such as alembic upgrade head",
+		of: func(a *Answers) *string { return &a.Migrate },
+	},
+	{
+		Key: "test", Title: "Tests", Kind: "COMMAND", Help: "what runs the tests, such as pytest",
+		of: func(a *Answers) *string { return &a.Test },
+	},
+	{
+		Key: "static", Title: "Static files", Kind: "FOLDER", Help: "the folder of the static files that the proxy serves",
+		of: func(a *Answers) *string { return &a.Static },
+	},
+	{
+		Key: "settings-module", Title: "Settings module", Kind: "MODULE", Help: "the settings module, where the framework has one: shop.settings",
+		of: func(a *Answers) *string { return &a.Settings },
+	},
+	{
+		Key: "url-scheme", Title: "URL scheme", Kind: "SCHEME", Help: "how DATABASE_URL begins for the application, such as postgresql+asyncpg",
+		of: func(a *Answers) *string { return &a.Scheme },
+	},
+}
+
+const entryKey = "entry"
+
+// allFree are both kinds, in their order in the record.
+func allFree() []FreeAnswer { return slices.Concat(Free, FreeExisting) }
+
 //go:embed pynames/reserved.txt
 var reservedNames string
 
@@ -90,6 +140,11 @@ var (
 	emailPattern   = compiled(`^[A-Za-z0-9._%+-]{1,64}@([a-z0-9-]+\.)+[a-z]{2,63}$`)
 	imagePattern   = compiled(`^([a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]{1,5})?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
 	notInName      = compiled(`[^a-z0-9]+`)
+	entryPattern   = compiled(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\(\))?$`)
+	modulePattern  = compiled(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
+	folderPattern  = compiled(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$`)
+	commandPattern = compiled(`^[A-Za-z0-9_./:=@%+,()-]+( [A-Za-z0-9_./:=@%+,()-]+)*$`) // words that no shell, Makefile or YAML would change
+	schemePattern  = compiled(`^[a-z][a-z0-9]*(\+[a-z][a-z0-9]*)?$`)
 	indexPattern   = compiled(`^https?://[A-Za-z0-9._~:/@%+-]+$`) // no query, and nothing that some syntax would take for its own
 )
 
@@ -229,13 +284,16 @@ func (a *Answers) Value(key string) []string {
 }
 
 func (a *Answers) free(key string) *string {
-	for _, free := range Free {
+	for _, free := range allFree() {
 		if free.Key == key {
 			return free.of(a)
 		}
 	}
 	return nil
 }
+
+// besideSuffix ends the name of the package that stands beside the one of an application that was there before.
+const besideSuffix = "_production"
 
 // derive fills in what follows from something else.
 func (a *Answers) derive(directory string) {
@@ -244,9 +302,15 @@ func (a *Answers) derive(directory string) {
 	}
 	if a.Package == "" {
 		a.Package = strings.ReplaceAll(a.Name, "-", "_")
+		if a.Entry != "" { // beside the application's own package, which may have that name
+			a.Package = a.Package[:min(len(a.Package), longestName-len(besideSuffix))] + besideSuffix
+		}
 	}
 	if a.Image == "" {
 		a.Image = a.Name
+	}
+	if a.Entry != "" && a.Manifest == "" {
+		a.Manifest = "requirements.txt"
 	}
 }
 
@@ -286,6 +350,23 @@ func (a *Answers) validate(origins map[string]string, images []string, taken fun
 	if !imagePattern().MatchString(a.Image) {
 		return fail("image", fmt.Sprintf("%q is not an image name", a.Image), "lower case, without a tag or digest: registry.example.com/team/shop")
 	}
+	for _, existing := range []struct {
+		key, value, what, hint string
+		pattern                *regexp.Regexp
+	}{
+		{entryKey, a.Entry, "module:callable", "for example shop.web:app, or shop.web:create_app() for a factory", entryPattern()},
+		{"manifest", a.Manifest, "a file of the repository", "relative to it, with slashes: requirements/production.txt", folderPattern()},
+		{"source", a.Source, "a folder of the repository", "relative to it, with slashes: src", folderPattern()},
+		{"static", a.Static, "a folder of the repository", "relative to it, with slashes: shop/static", folderPattern()},
+		{"migrate", a.Migrate, "a plain command", "words without quotes or operators; put the rest into a script", commandPattern()},
+		{"test", a.Test, "a plain command", "words without quotes or operators; put the rest into a script", commandPattern()},
+		{"settings-module", a.Settings, "a module", "words joined by dots: shop.settings.production", modulePattern()},
+		{"url-scheme", a.Scheme, "the scheme of a URL", "for example postgresql+asyncpg", schemePattern()},
+	} {
+		if existing.value != "" && !existing.pattern.MatchString(existing.value) {
+			return fail(existing.key, fmt.Sprintf("%q is not %s", existing.value, existing.what), existing.hint)
+		}
+	}
 	if problem := IndexProblem(a.IndexURL); problem != "" {
 		return fail("index-url", problem, "the address of a simple index, https://packages.example.com/simple; credentials belong in ~/.netrc")
 	}
@@ -314,13 +395,23 @@ func IndexProblem(address string) string {
 	return ""
 }
 
+// application is what templates see of an application that was there before.
+func (a *Answers) application() map[string]any {
+	module, callable, _ := strings.Cut(a.Entry, ":")
+	attribute, factory := strings.CutSuffix(callable, "()")
+	return map[string]any{
+		"existing": a.Entry != "", "entry": a.Entry, "manifest": a.Manifest, "module": module, "attribute": attribute, "factory": factory,
+		"source": a.Source, "migrate": a.Migrate, "test": a.Test, "static": a.Static, "settings": a.Settings, "scheme": a.Scheme,
+	}
+}
+
 // Command returns the arguments of kitout that give these answers, for the folder at directory.
 func (c *Catalog) Command(a *Answers, directory string) []string {
 	if strings.HasPrefix(directory, "-") {
 		directory = "./" + directory // it would be a flag
 	}
 	arguments := []string{"new", directory}
-	for _, free := range Free {
+	for _, free := range allFree() {
 		if value := *free.of(a); value != "" {
 			arguments = append(arguments, "--"+free.Key, value)
 		}

@@ -138,8 +138,19 @@ func (c *Catalog) Layer(question, choice string) (*Layer, error) {
 // Base reads the layer of every repository.
 func (c *Catalog) Base() (*Layer, error) { return readLayer(c.fsys, BaseLayer, nil) }
 
-// axis returns the values of an axis and the question that declares it, or nil.
+// The axis that no question declares: whether the application is a new one or was there before. A folder for one of its
+// values says nothing of the other, where a layer simply contributes less.
+const (
+	applicationAxis     = "application"
+	newApplication      = "new"
+	existingApplication = "existing"
+)
+
+// axis returns the values of an axis and the question that declares it, if one does.
 func (c *Catalog) axis(name string) ([]string, *Question) {
+	if name == applicationAxis {
+		return []string{newApplication, existingApplication}, nil
+	}
 	for _, question := range c.Questions {
 		if values, found := question.Axes[name]; found {
 			return values, question

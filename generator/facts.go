@@ -18,6 +18,7 @@ func (p *Plan) resolveFacts() error {
 		"python": base.Python.Oldest, "python_before": base.Python.Before, "python_image": a.Python,
 		"python_versions": slices.Sorted(slices.Values(base.Python.Images)),
 		"axes":            toAny(p.axes),
+		"application":     a.application(),
 	}
 	facts, err := p.layerFacts(base, nil)
 	if err != nil {

@@ -111,12 +111,16 @@ type Lock struct {
 	Writer   string   `yaml:"writer"`
 	Groups   []string `yaml:"groups"`
 	Packages []string `yaml:"packages"`
+
+	When []Condition `yaml:"when"`
 }
 
 // Step is a command that the user runs next, and what for.
 type Step struct {
 	Command string `yaml:"command" json:"command"`
 	Help    string `yaml:"help" json:"help"`
+
+	When []Condition `yaml:"when" json:"-"`
 }
 
 // FileRule is an exception to the rules for files.

@@ -25,6 +25,7 @@ type Plan struct {
 	fills   map[string][]fill
 	dropped map[string]string // slots of questions that were answered without an owner, and the question
 	locks   []Lock
+	next    []Step
 	made    map[string][]byte // locks whose content was made elsewhere, by path
 	config  Options
 
@@ -80,7 +81,7 @@ func (c *Catalog) NewPlan(answers *Answers, options Options) (*Plan, error) {
 		Answers: answers, catalog: c, config: options,
 		axes: map[string]string{}, fills: map[string][]fill{}, dropped: map[string]string{}, values: newSet(options),
 	}
-	steps := []func() error{plan.chooseLayers, plan.settleAxes, plan.checkConditions, plan.findIndex, plan.resolveFacts, plan.collectLists, plan.collectFiles}
+	steps := []func() error{plan.chooseLayers, plan.settleAxes, plan.checkConditions, plan.findIndex, plan.resolveFacts, plan.collectLists, plan.collectNext, plan.collectFiles}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -140,6 +141,10 @@ func (p *Plan) addLayer(layer *Layer, within ...string) error {
 
 // settleAxes learns each axis from the choice that was made for the question that declares it.
 func (p *Plan) settleAxes() error {
+	p.axes[applicationAxis] = newApplication
+	if p.Answers.Entry != "" {
+		p.axes[applicationAxis] = existingApplication
+	}
 	for _, question := range p.catalog.Questions {
 		for axis, values := range question.Axes {
 			layer := p.layer(path.Join(question.Name, p.Answers.Choices[question.Name][0]))
@@ -167,13 +172,26 @@ func (p *Plan) Pythons() []string { return p.layer(BaseLayer).Python.Images }
 // Fact returns a fact of the answer to a question that has one answer and declares it.
 func (p *Plan) Fact(question, name string) any { return p.data[question].(map[string]any)[name] }
 
-// Next returns what to run in the new repository, in order.
-func (p *Plan) Next() []Step {
-	var steps []Step
+// Next returns what to run in the repository, in order.
+func (p *Plan) Next() []Step { return p.next }
+
+// collectNext gathers the steps of all layers.
+func (p *Plan) collectNext() error {
 	for _, layer := range p.Layers {
-		steps = append(steps, layer.Next...)
+		for _, step := range layer.Next {
+			held, err := p.holdAll(step.When)
+			if err == nil && held {
+				step.Command, err = p.expandText(step.Command)
+			}
+			if err != nil {
+				return fmt.Errorf("%s/layer.yaml: next: %w", layer.ID, err)
+			}
+			if held {
+				p.next = append(p.next, step)
+			}
+		}
 	}
-	return steps
+	return nil
 }
 
 func (p *Plan) layer(id string) *Layer {
@@ -314,7 +332,7 @@ func (p *Plan) collectFiles() error {
 		if slices.Contains(layer.Folders, p.Answers.Package) {
 			return p.packageTaken()
 		}
-		folders, err := p.folders(layer)
+		folders, err := p.folders(layer.ID)
 		if err != nil {
 			return err
 		}
@@ -324,22 +342,26 @@ func (p *Plan) collectFiles() error {
 			}
 		}
 		for _, lock := range layer.Locks {
-			if err := own(layer, lock.Path); err != nil {
+			held, err := p.holdAll(lock.When)
+			if err == nil && held {
+				err = own(layer, lock.Path)
+				p.locks = append(p.locks, lock)
+			}
+			if err != nil {
 				return err
 			}
-			p.locks = append(p.locks, lock)
 		}
 	}
 	return nil
 }
 
-// folders returns the layer's own folder and those of the values that the axes have.
-func (p *Plan) folders(layer *Layer) ([]string, error) {
-	entries, err := fs.ReadDir(p.catalog.fsys, layer.ID)
+// folders returns a folder of a layer and those in it, at any depth, of the values that the axes have.
+func (p *Plan) folders(folder string) ([]string, error) {
+	entries, err := fs.ReadDir(p.catalog.fsys, folder)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", layer.ID, err)
+		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
-	folders := []string{layer.ID}
+	folders := []string{folder}
 	covered := map[string][]string{} // the values that a folder serves, by axis
 	for _, entry := range entries {
 		axis, values, variant := strings.Cut(entry.Name(), "=")
@@ -349,17 +371,22 @@ func (p *Plan) folders(layer *Layer) ([]string, error) {
 		known, _ := p.catalog.axis(axis)
 		for _, value := range strings.Split(values, ",") {
 			if !slices.Contains(known, value) {
-				return nil, fmt.Errorf("%s/%s: %q is no value of an axis", layer.ID, entry.Name(), value)
+				return nil, fmt.Errorf("%s/%s: %q is no value of an axis", folder, entry.Name(), value)
 			}
 			covered[axis] = append(covered[axis], value)
-			if p.axes[axis] == value {
-				folders = append(folders, path.Join(layer.ID, entry.Name()))
+			if p.axes[axis] != value {
+				continue
 			}
+			within, err := p.folders(path.Join(folder, entry.Name()))
+			if err != nil {
+				return nil, err
+			}
+			folders = append(folders, within...)
 		}
 	}
 	for axis, values := range covered {
-		if !slices.Contains(values, p.axes[axis]) {
-			return nil, fmt.Errorf("%s: no folder says what happens for %s=%s", layer.ID, axis, p.axes[axis])
+		if axis != applicationAxis && !slices.Contains(values, p.axes[axis]) {
+			return nil, fmt.Errorf("%s: no folder says what happens for %s=%s", folder, axis, p.axes[axis])
 		}
 	}
 	return folders, nil

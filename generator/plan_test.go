@@ -56,7 +56,7 @@ func TestAxesAndFacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, plan.axes, map[string]string{"tone": "cold"})
+	wantSame(t, plan.axes, map[string]string{"application": "new", "tone": "cold"})
 	wantSame(t, plan.data["shape"], any(map[string]any{"title": "Square", "help": "", "sides": 4, "paint": "water"}))
 	wantSame(t, plan.data["extras"], any([]any{map[string]any{"title": "Bell", "help": ""}, map[string]any{"title": "Horn", "help": ""}}))
 	wantSame(t, plan.data["base"], any(map[string]any{"title": "Base", "help": "", "greeting": "hello"}))

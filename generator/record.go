@@ -40,7 +40,7 @@ type RecordedFile struct {
 // recordFiles returns the record of the rendered files, as files of the repository.
 func (p *Plan) recordFiles(files []File) ([]File, error) {
 	record := Record{Format: recordFormat, Kitout: p.config.Kitout, Answers: map[string][]string{}}
-	for _, free := range Free {
+	for _, free := range allFree() {
 		if value := *free.of(p.Answers); value != "" {
 			record.Answers[free.Key] = []string{value}
 		}

@@ -150,13 +150,14 @@ func (p *Plan) readTexts() (map[string]prepared, error) {
 		}
 	}
 	for slot, fills := range p.fills {
-		if _, dropped := p.dropped[slot]; !open[slot] && !dropped {
+		// of an application that was there before, most files are not the layers'
+		if _, dropped := p.dropped[slot]; !open[slot] && !dropped && p.Answers.Entry == "" {
 			return nil, fmt.Errorf("%s: fills the slot %q, which no chosen layer opens", fills[0].file, slot)
 		}
 	}
 	for _, question := range p.catalog.Questions {
 		for _, slot := range question.Slots {
-			if _, dropped := p.dropped[slot]; !open[slot] && !dropped {
+			if _, dropped := p.dropped[slot]; !open[slot] && !dropped && p.Answers.Entry == "" {
 				return nil, fmt.Errorf("%s/%s: does not open the slot %q, as %s/question.yaml asks of every choice",
 					question.Name, strings.Join(p.Answers.Choices[question.Name], ","), slot, question.Name)
 			}
