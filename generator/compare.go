@@ -129,8 +129,6 @@ const (
 	ReplaceWithNew Resolution = "replace"
 )
 
-// Resolutions are the values of --on-conflict.
-var Resolutions = []string{string(KeepExisting), string(ReplaceWithNew), string(Fail)}
 
 // Decide settles the conflicts among changes. With Fail, any conflict is a ConflictError that lists them. New secrets are
 // skipped where a .gitignore stays that does not ignore them.

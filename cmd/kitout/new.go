@@ -1,15 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/kitout/kitout/cmd/internal/prompt"
 	"github.com/kitout/kitout/generator"
@@ -18,23 +15,21 @@ import (
 
 // newFlags is what `kitout new` was told.
 type newFlags struct {
+	answerFlags
+	outputFlags
 	folder     string
-	preset     *value
-	answers    *value
-	set        *value
-	given      map[string]string // questions and free answers by flag
 	yes        bool
-	dryRun     bool
-	diff       bool
-	json       bool
 	onConflict *value
 	noGit      bool
 }
 
+// newResolutions are the values of --on-conflict.
+var newResolutions = []string{string(generator.KeepExisting), string(generator.ReplaceWithNew), string(generator.Fail)}
+
 // newNew returns the command with its flags, if they are wanted: those of the questions come from the catalogue, which takes
 // longer to read than all other commands take.
 func newNew(s streams, wanted bool) *cobra.Command {
-	flags := newFlags{given: map[string]string{}}
+	flags := newFlags{}
 	cmd := &cobra.Command{
 		Use:   "new DIR",
 		Short: "Write a new repository",
@@ -67,12 +62,7 @@ answers file, --set, flag.`,
 			return err
 		}
 		flags.folder = args[0]
-		for _, question := range catalog.Questions {
-			flags.take(cmd, question.Name)
-		}
-		for _, free := range generator.Free {
-			flags.take(cmd, free.Key)
-		}
+		flags.take(cmd, catalog)
 		return runNew(cmd.Context(), catalog, flags, s)
 	}
 	return cmd
@@ -82,129 +72,17 @@ answers file, --set, flag.`,
 func (f *newFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	var pairs []string
-	if catalog != nil {
-		for _, question := range catalog.Questions {
-			help, kind := question.Choices[0]+" (default)", "CHOICE"
-			if len(question.Choices) > 1 {
-				help += ", " + strings.Join(question.Choices[1:], ", ")
-			}
-			if question.Several {
-				kind = "CHOICES" // a,b
-			}
-			define(flags, question.Name, kind, lowerFirst(question.Title)+": "+help)
-			mustComplete(cmd, question.Name, question.Choices)
-			for _, choice := range question.Choices {
-				pairs = append(pairs, question.Name+"="+choice)
-			}
-		}
-	}
-	section(flags, "Questions")
-	for _, free := range generator.Free {
-		define(flags, free.Key, free.Kind, free.Help)
-	}
-	section(flags, "Free answers")
-	f.preset = define(flags, "preset", "NAME|FILE", "start from a named set of answers, or from a file of that form")
-	mustComplete(cmd, "preset", presetNames(), cobra.ShellCompDirectiveDefault)
-	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
-	f.set = define(flags, "set", "QUESTION=CHOICE", "answer one question (may be repeated)")
-	mustComplete(cmd, "set", pairs)
-	section(flags, "Where answers come from")
+	f.answerFlags.define(cmd, catalog)
 	flags.BoolVarP(&f.yes, "yes", "y", false, "ask nothing: defaults for what was not said")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, and write nothing")
-	flags.BoolVar(&f.diff, "diff", false, "show the text of what would be written, and write nothing")
-	flags.BoolVar(&f.json, "json", false, "print one JSON object on standard output")
+	f.outputFlags.define(cmd)
 	f.onConflict = define(flags, "on-conflict", "HOW", "files that exist with other content: fail (default), keep or replace them; .env is always kept")
-	mustComplete(cmd, "on-conflict", generator.Resolutions)
+	mustComplete(cmd, "on-conflict", newResolutions)
 	flags.BoolVar(&f.noGit, "no-git", false, "make no git repository and no first commit")
 	section(flags, "Writing")
 }
 
-// lowerFirst begins a title in lower case, but for an abbreviation.
-func lowerFirst(s string) string {
-	if first, _, _ := strings.Cut(s, " "); strings.ToUpper(first) == first {
-		return s
-	}
-	return strings.ToLower(s[:1]) + s[1:]
-}
-
-// mustComplete offers values of a flag: no files, unless the directive says otherwise.
-func mustComplete(cmd *cobra.Command, flag string, values []string, directive ...cobra.ShellCompDirective) {
-	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, append(directive, cobra.ShellCompDirectiveNoFileComp)[0]))
-	if err != nil {
-		panic(err) // only a flag that is not defined fails: a mistake in this file
-	}
-}
-
-// take remembers a flag that was given on the command line, even an empty one.
-func (f *newFlags) take(cmd *cobra.Command, name string) {
-	if flag := cmd.Flags().Lookup(name); flag.Changed {
-		f.given[name] = flag.Value.String()
-	}
-}
-
-// resolution is what --on-conflict says.
-func (f *newFlags) resolution() (generator.Resolution, error) {
-	how := f.onConflict.String()
-	switch {
-	case f.onConflict.words == nil:
-		return generator.Fail, nil
-	case !slices.Contains(generator.Resolutions, how):
-		return "", &generator.UsageError{Flag: "--on-conflict", Problem: fmt.Sprintf("unknown value %q", how), Hint: generator.Hint(how, generator.Resolutions)}
-	}
-	return generator.Resolution(how), nil
-}
-
-// sources returns the answers that were given, in rising precedence: preset, answers file, --set, flags.
-func (f *newFlags) sources() ([]generator.Given, error) {
-	var sources []generator.Given
-	if f.preset.words != nil {
-		given, err := givenPreset(f.preset.String())
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, given)
-	}
-	if f.answers.words != nil {
-		given, err := givenFile(f.answers.String())
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, given)
-	}
-	set := generator.Given{Origin: "--set %s", Values: map[string][]string{}}
-	for _, pair := range f.set.words {
-		question, choice, found := strings.Cut(pair, "=")
-		if !found || question == "" {
-			return nil, &generator.UsageError{Flag: "--set", Problem: fmt.Sprintf("%q is not of the form question=choice", pair), Hint: "kitout options lists both"}
-		}
-		set.Values[question] = strings.Split(choice, ",")
-	}
-	flags := generator.Given{Origin: "--%s", Values: map[string][]string{}}
-	for name, value := range f.given {
-		flags.Values[name] = strings.Split(value, ",")
-	}
-	return append(sources, set, flags), nil
-}
-
-// givenFile reads an answers file.
-func givenFile(name string) (generator.Given, error) {
-	usage := func(problem, hint string) error {
-		return &generator.UsageError{Flag: "--answers", Problem: cmp.Or(name, `""`) + ": " + problem, Hint: hint}
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return generator.Given{}, usage(generator.Cause(err).Error(), "name a readable YAML file")
-	}
-	given, err := generator.ParseGiven(name, data)
-	if err != nil {
-		return given, usage(err.Error(), "one line per answer, such as database: postgres")
-	}
-	return given, nil
-}
-
 func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s streams) error {
-	resolution, err := flags.resolution()
+	resolution, err := resolutionOf(flags.onConflict, newResolutions, generator.Fail)
 	if err != nil {
 		return err
 	}
@@ -233,7 +111,7 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 		}
 		return answers, nil
 	}
-	ask := !flags.yes && !flags.json && !flags.dryRun && !flags.diff && prompt.Terminal(s.in, s.err)
+	ask := !flags.yes && !flags.silent() && prompt.Terminal(s.in, s.err)
 	answers, err := resolve()
 	if err != nil {
 		return err
@@ -315,9 +193,9 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	if err := decide(changes); err != nil {
 		return err
 	}
-	report := newReport(catalog, plan, flags, changes)
+	report := newReport(catalog, plan, flags.folder, changes)
 	if flags.dryRun || flags.diff {
-		return report.print(s, flags)
+		return report.print(s, flags.outputFlags)
 	}
 	if ask {
 		if err := confirm(ctx, report, s); err != nil {
@@ -331,7 +209,7 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	if err != nil {
 		return err
 	}
-	report = newReport(catalog, plan, flags, changes)
+	report = newReport(catalog, plan, flags.folder, changes)
 	if incomplete != "" {
 		report.Warnings = append(report.Warnings, incomplete)
 	}
@@ -351,7 +229,7 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 		report.Warnings = append(report.Warnings, warning)
 	}
 	report.Written = true
-	return report.print(s, flags)
+	return report.print(s, flags.outputFlags)
 }
 
 func confirm(ctx context.Context, report *report, s streams) error {

@@ -34,11 +34,11 @@ type reportedFile struct {
 	Policy generator.Policy `json:"policy"`
 }
 
-func newReport(catalog *generator.Catalog, plan *generator.Plan, flags newFlags, changes []generator.Change) *report {
+func newReport(catalog *generator.Catalog, plan *generator.Plan, folder string, changes []generator.Change) *report {
 	answers := plan.Answers
 	r := &report{
-		Folder: filepath.ToSlash(filepath.Clean(flags.folder)), Next: plan.Next(), changes: changes,
-		Command: append([]string{"kitout"}, catalog.Command(answers, flags.folder)...), status: map[generator.Status]int{},
+		Folder: filepath.ToSlash(filepath.Clean(folder)), Next: plan.Next(), changes: changes,
+		Command: append([]string{"kitout"}, catalog.Command(answers, folder)...), status: map[generator.Status]int{},
 		Answers: map[string]any{},
 	}
 	for _, free := range generator.Free {
@@ -82,7 +82,7 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-func (r *report) print(s streams, flags newFlags) error {
+func (r *report) print(s streams, flags outputFlags) error {
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(s.err, "warning: %s\n", warning)
 	}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/kitout/kitout/generator"
+	"github.com/spf13/cobra"
+)
+
+// answerFlags are the flags by which a command is told answers.
+type answerFlags struct {
+	preset  *value
+	answers *value
+	set     *value
+	free    []generator.FreeAnswer // those that the command has flags for
+	given   map[string]string      // questions and free answers by flag
+}
+
+// define gives the command a flag for each question and each free answer; catalog is nil when it could not be read.
+func (f *answerFlags) define(cmd *cobra.Command, catalog *generator.Catalog, existing ...generator.FreeAnswer) {
+	flags := cmd.Flags()
+	var pairs []string
+	if catalog != nil {
+		for _, question := range catalog.Questions {
+			help, kind := question.Choices[0]+" (default)", "CHOICE"
+			if len(question.Choices) > 1 {
+				help += ", " + strings.Join(question.Choices[1:], ", ")
+			}
+			if question.Several {
+				kind = "CHOICES" // a,b
+			}
+			define(flags, question.Name, kind, lowerFirst(question.Title)+": "+help)
+			mustComplete(cmd, question.Name, question.Choices)
+			for _, choice := range question.Choices {
+				pairs = append(pairs, question.Name+"="+choice)
+			}
+		}
+	}
+	section(flags, "Questions")
+	f.free = append(slices.Clone(generator.Free), existing...)
+	for _, free := range f.free {
+		define(flags, free.Key, free.Kind, free.Help)
+	}
+	section(flags, "Free answers")
+	f.preset = define(flags, "preset", "NAME|FILE", "start from a named set of answers, or from a file of that form")
+	mustComplete(cmd, "preset", presetNames(), cobra.ShellCompDirectiveDefault)
+	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
+	f.set = define(flags, "set", "QUESTION=CHOICE", "answer one question (may be repeated)")
+	mustComplete(cmd, "set", pairs)
+	section(flags, "Where answers come from")
+}
+
+// lowerFirst begins a title in lower case, but for an abbreviation.
+func lowerFirst(s string) string {
+	if first, _, _ := strings.Cut(s, " "); strings.ToUpper(first) == first {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// mustComplete offers values of a flag: no files, unless the directive says otherwise.
+func mustComplete(cmd *cobra.Command, flag string, values []string, directive ...cobra.ShellCompDirective) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, append(directive, cobra.ShellCompDirectiveNoFileComp)[0]))
+	if err != nil {
+		panic(err) // only a flag that is not defined fails: a mistake in this file
+	}
+}
+
+// take remembers the flags that were given on the command line, even empty ones.
+func (f *answerFlags) take(cmd *cobra.Command, catalog *generator.Catalog) {
+	f.given = map[string]string{}
+	note := func(name string) {
+		if flag := cmd.Flags().Lookup(name); flag.Changed {
+			f.given[name] = flag.Value.String()
+		}
+	}
+	for _, question := range catalog.Questions {
+		note(question.Name)
+	}
+	for _, free := range f.free {
+		note(free.Key)
+	}
+}
+
+// sources returns the answers that were given, in rising precedence: preset, answers file, --set, flags.
+func (f *answerFlags) sources() ([]generator.Given, error) {
+	var sources []generator.Given
+	if f.preset.words != nil {
+		given, err := givenPreset(f.preset.String())
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, given)
+	}
+	if f.answers.words != nil {
+		given, err := givenFile(f.answers.String())
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, given)
+	}
+	set := generator.Given{Origin: "--set %s", Values: map[string][]string{}}
+	for _, pair := range f.set.words {
+		question, choice, found := strings.Cut(pair, "=")
+		if !found || question == "" {
+			return nil, &generator.UsageError{Flag: "--set", Problem: fmt.Sprintf("%q is not of the form question=choice", pair), Hint: "kitout options lists both"}
+		}
+		set.Values[question] = strings.Split(choice, ",")
+	}
+	flags := generator.Given{Origin: "--%s", Values: map[string][]string{}}
+	for name, value := range f.given {
+		flags.Values[name] = strings.Split(value, ",")
+	}
+	return append(sources, set, flags), nil
+}
+
+// givenFile reads an answers file.
+func givenFile(name string) (generator.Given, error) {
+	usage := func(problem, hint string) error {
+		return &generator.UsageError{Flag: "--answers", Problem: cmp.Or(name, `""`) + ": " + problem, Hint: hint}
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return generator.Given{}, usage(generator.Cause(err).Error(), "name a readable YAML file")
+	}
+	given, err := generator.ParseGiven(name, data)
+	if err != nil {
+		return given, usage(err.Error(), "one line per answer, such as database: postgres")
+	}
+	return given, nil
+}
+
+// outputFlags say what is written, and how it is told.
+type outputFlags struct {
+	dryRun bool
+	diff   bool
+	json   bool
+}
+
+func (f *outputFlags) define(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be written, and write nothing")
+	cmd.Flags().BoolVar(&f.diff, "diff", false, "show the text of what would be written, and write nothing")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object on standard output")
+}
+
+// silent says that nobody is to be asked: the answer is for a program, or nothing is written.
+func (f *outputFlags) silent() bool { return f.json || f.dryRun || f.diff }
+
+// resolutionOf is what --on-conflict says.
+func resolutionOf(flag *value, valid []string, otherwise generator.Resolution) (generator.Resolution, error) {
+	how := flag.String()
+	switch {
+	case flag.words == nil:
+		return otherwise, nil
+	case !slices.Contains(valid, how):
+		return "", &generator.UsageError{Flag: "--on-conflict", Problem: fmt.Sprintf("unknown value %q", how), Hint: generator.Hint(how, valid)}
+	}
+	return generator.Resolution(how), nil
+}
