@@ -219,5 +219,5 @@ func TestNext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, plan.Next(), []Step{{"make my-shop", "first"}, {"ring", "second"}})
+	wantSame(t, plan.Next(), []Step{{Command: "make my-shop", Help: "first"}, {Command: "ring", Help: "second"}})
 }

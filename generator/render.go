@@ -233,6 +233,9 @@ func (r *renderer) file(s source) (File, error) {
 		if strings.TrimSpace(text) == "" {
 			return File{}, nil // nothing to say: no file
 		}
+		for strings.HasSuffix(text, "\n\n") { // an empty slot at the end leaves the line before it
+			text = text[:len(text)-1]
+		}
 	}
 	mode := fs.FileMode(0o644)
 	switch {
