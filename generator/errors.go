@@ -42,6 +42,16 @@ func (e *ConflictError) Error() string {
 	return e.Folder + ": these files exist already: " + strings.Join(paths, ", ") + rest
 }
 
+// FileError is a file of the repository with which kitout cannot go on. Nothing has been written.
+type FileError struct {
+	Path    string // within the repository
+	Problem string
+	Hint    string // the way out
+}
+
+// Error writes `path: problem`.
+func (e *FileError) Error() string { return e.Path + ": " + e.Problem }
+
 // YAMLProblem says what is wrong with a user's YAML on one line, without the words of the library and of Go.
 func YAMLProblem(err error) string {
 	mistakes, is := errors.AsType[*yaml.TypeError](err)

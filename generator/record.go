@@ -2,8 +2,6 @@ package generator
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +23,7 @@ type Record struct {
 	Format  int                 `yaml:"format"`
 	Kitout  string              `yaml:"kitout"` // the version that wrote it
 	Answers map[string][]string `yaml:"answers,flow"`
+	Pending []string            `yaml:"pending,omitempty"` // files in which a merge has left conflict markers
 	Files   []RecordedFile      `yaml:"files"`
 }
 
@@ -53,8 +52,7 @@ func (p *Plan) recordFiles(files []File) ([]File, error) {
 	for _, file := range files {
 		entry := RecordedFile{Path: file.Path, Layer: file.Layer, Mode: fmt.Sprintf("%04o", file.Mode), Policy: file.Policy}
 		if file.Policy != Secret {
-			sum := sha256.Sum256(file.Content)
-			entry.SHA256 = hex.EncodeToString(sum[:])
+			entry.SHA256 = sum(file.Content)
 		}
 		record.Files = append(record.Files, entry)
 		if file.Policy == Managed {
@@ -93,7 +91,15 @@ func (r *Record) yaml() []byte {
 		}
 		answers = append(answers, fmt.Sprintf("%s: [%s]", yamlstring(key), strings.Join(values, ", ")))
 	}
-	fmt.Fprintf(&text, "format: %d\nkitout: %s\nanswers: {%s}\nfiles:\n", r.Format, yamlstring(r.Kitout), strings.Join(answers, ", "))
+	fmt.Fprintf(&text, "format: %d\nkitout: %s\nanswers: {%s}\n", r.Format, yamlstring(r.Kitout), strings.Join(answers, ", "))
+	if len(r.Pending) > 0 {
+		var paths []string
+		for _, path := range r.Pending {
+			paths = append(paths, yamlstring(path))
+		}
+		fmt.Fprintf(&text, "pending: [%s]\n", strings.Join(paths, ", "))
+	}
+	text.WriteString("files:\n")
 	for _, file := range r.Files {
 		fmt.Fprintf(&text, "  - path: %s\n    layer: %s\n    mode: %q\n    policy: %s\n", yamlstring(file.Path), yamlstring(file.Layer), file.Mode, file.Policy)
 		if file.SHA256 != "" {
@@ -107,6 +113,9 @@ func (r *Record) yaml() []byte {
 func archivable(file File) error {
 	if len(file.Content) > 0 && file.Content[len(file.Content)-1] != '\n' {
 		return fmt.Errorf("%s (layer %s): the last line does not end", file.Path, file.Layer)
+	}
+	if bytes.Contains(file.Content, []byte("\r\n")) {
+		return fmt.Errorf("%s (layer %s): a line ends with a carriage return", file.Path, file.Layer)
 	}
 	for line := range bytes.Lines(file.Content) {
 		if line = bytes.TrimRight(line, "\n"); bytes.HasPrefix(line, []byte("-- ")) && bytes.HasSuffix(line, []byte(" --")) {

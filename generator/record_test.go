@@ -67,7 +67,7 @@ func TestRecord(t *testing.T) {
 func TestRecordIsReadBack(t *testing.T) {
 	for _, word := range []string{"", "no", "3.10", "1e5", "a b", "a: b", "a #b", "@a", "admin+x@example.com", ".env", "é", `a"b\c`, "-", "- a", "~", "%a", "[a]", "null"} {
 		record := Record{
-			Format: 1, Kitout: word, Answers: map[string][]string{"a": {word, "b"}, "no": {"c"}},
+			Format: 1, Kitout: word, Answers: map[string][]string{"a": {word, "b"}, "no": {"c"}}, Pending: []string{word, "b"},
 			Files: []RecordedFile{{Path: word, Layer: word, Mode: "0644", Policy: Managed, SHA256: "0123"}, {Path: "b", Layer: "c", Mode: "0600", Policy: Secret}},
 		}
 		var read Record
@@ -93,6 +93,8 @@ func TestRecordRefusesWhatItCannotHold(t *testing.T) {
 	wantError(t, err, "a (layer base): the last line does not end")
 	_, err = build(t, shop().with("base/files/a", "x\n-- b --\ny\n"))
 	wantError(t, err, `a (layer base): the line "-- b --" would end the file`)
+	_, err = build(t, shop().with("base/files/a", "x\r\ny\n"))
+	wantError(t, err, "a (layer base): a line ends with a carriage return")
 	_, err = build(t, shop().with("base/files/a", "").with("base/files/notes/a", "no end"))
 	must(t, err)
 }

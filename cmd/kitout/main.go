@@ -108,6 +108,8 @@ func explain(w io.Writer, err error) int {
 		code, hint = exitUsage, usage.Hint
 	} else if conflict, is := errors.AsType[*generator.ConflictError](err); is {
 		code, hint = exitConflict, conflictHint(conflict)
+	} else if file, is := errors.AsType[*generator.FileError](err); is {
+		hint = file.Hint
 	} else if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
 		code, err = exitInterrupted, errInterrupted
 	}
