@@ -12,40 +12,76 @@ import (
 	"github.com/spf13/afero"
 )
 
-// stageFolder is where Apply writes the files before it moves them into place. One that a kill has left counts for nothing.
-const stageFolder = ".kitout.tmp"
-
-// Apply writes the changes that are to be created or replaced into a folder that may hold other files. Whatever takes room
-// is written first, into a folder of its own; then it is moved into place: what holds secrets after the .gitignore that
-// covers it, the record last. When a step fails, the ones before it are taken back, and the error says what could not be
-// written. No file is ever half-written; what a kill has left when files were being moved, another Apply completes.
+// Apply writes the changes into a folder that may hold other files: all of them, or none. They go into place one by one, by
+// renaming: what holds secrets after the .gitignore that covers it, the record last. A journal tells how to take them back.
+// Apply does so when a step fails, and the error says what could not be written; Recover does after a crash; and Undo, until
+// another Apply writes something. When a file is not as it was when the changes were made, nothing is written, and the error is
+// a ConflictError.
 func Apply(target afero.Fs, changes []Change) error {
-	if _, err := lstat(target, stageFolder); err == nil {
-		if err := target.RemoveAll(stageFolder); err != nil {
-			return fmt.Errorf("%s: %w", stageFolder, Cause(err))
-		}
+	release, err := lockFolder(target)
+	if err != nil {
+		return err
 	}
-	if changes = due(changes); len(changes) == 0 {
-		return nil
+	defer release()
+	if _, err := lstat(target, unfinishedFile); err == nil {
+		return &FileError{Path: unfinishedFile, Problem: "is what an interrupted run has left", Hint: "run kitout again: it takes that back first"}
 	}
-	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(turn(a), turn(b)) })
-	m := &mover{target: target, whole: map[string]bool{}}
-	err := write(target, stageFolder, changes)
-	for i := 0; i < len(changes) && err == nil; i++ {
-		err = m.move(changes[i])
+	if err := unchanged(target, changes); err != nil {
+		return err
+	}
+	j, err := newJournal(target, changes)
+	if err != nil || len(j.Steps) == 0 {
+		return err
+	}
+	t := &transaction{target: target, dirty: map[string]bool{}}
+	done, err := 0, t.begin(j)
+	if err == nil {
+		done, err = t.run(j)
 	}
 	if err == nil {
-		err = target.RemoveAll(stageFolder)
+		err = t.rename(unfinishedFile, journalFile) // now the apply has happened
 	}
 	if err != nil {
-		return errors.Join(err, m.takeBack())
+		if _, failure := t.takeBack(j, done); failure != nil {
+			err = errors.Join(err, fmt.Errorf("and what was written could not be taken back: %w", failure))
+		}
+		return err
+	}
+	if err := t.sync(); err != nil {
+		return fmt.Errorf("everything is written, but may not outlast a power failure: %w", err)
 	}
 	return nil
 }
 
-// due returns the changes that write something.
+// unchanged refuses files that are no longer as they were when the changes were made.
+func unchanged(target afero.Fs, changes []Change) error {
+	var paths []string
+	for _, change := range changes {
+		now, err := readVersion(target, change.Path)
+		if err != nil {
+			return err
+		}
+		if !now.same(change.was()) {
+			paths = append(paths, change.Path)
+		}
+	}
+	if len(paths) > 0 {
+		return changedError(target, paths...)
+	}
+	return nil
+}
+
+func changedError(target afero.Fs, paths ...string) error {
+	return &ConflictError{
+		Folder: target.Name(), Paths: paths, Problem: "changed while kitout was running", Hint: "nothing was changed; run kitout again",
+	}
+}
+
+// due returns the changes that write something, in the order in which they are moved into place.
 func due(changes []Change) []Change {
-	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return !c.Status.Writes() })
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return !c.Status.Writes() })
+	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(turn(a), turn(b)) })
+	return changes
 }
 
 // turn is when a change is moved into place.
@@ -70,15 +106,13 @@ func Cause(err error) error {
 	return err
 }
 
-// write makes the files of the changes below a folder, which is made as well, and takes nothing back.
-func write(target afero.Fs, below string, changes []Change) error {
+// write makes the files of the changes below a folder that holds nothing yet, and takes nothing back.
+func write(target afero.Fs, changes []Change) error {
 	w := &writer{target: target, known: map[string]bool{".": true}}
 	for _, change := range changes {
-		name := path.Join(below, change.Path)
-		err := w.folder(path.Dir(name))
+		err := w.folder(path.Dir(change.Path))
 		if err == nil {
-			// an old file that is to go must not go before the new one is safe
-			err = w.file(name, change.Content, change.Mode, change.Status == Replace)
+			err = writeFile(target, change.Path, change.Content, change.Mode, false)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", change.Path, Cause(err))
@@ -87,14 +121,9 @@ func write(target afero.Fs, below string, changes []Change) error {
 	return nil
 }
 
-type writer struct {
-	target afero.Fs
-	known  map[string]bool // folders that exist
-}
-
-// file writes one new file. The mode is set again where the umask had its way with the first one.
-func (w *writer) file(name string, content []byte, mode fs.FileMode, sync bool) (err error) {
-	file, err := w.target.OpenFile(name, createFlags, mode)
+// writeFile writes one new file. The mode is set again where the umask had its way with the first one.
+func writeFile(target afero.Fs, name string, content []byte, mode fs.FileMode, sync bool) (err error) {
+	file, err := target.OpenFile(name, createFlags, mode)
 	if err != nil {
 		return err
 	}
@@ -102,15 +131,19 @@ func (w *writer) file(name string, content []byte, mode fs.FileMode, sync bool) 
 	if _, err := file.Write(content); err != nil {
 		return err
 	}
-	if sync {
-		if err := file.Sync(); err != nil {
-			return err
-		}
+	info, err := file.Stat()
+	if err == nil && info.Mode().Perm() != mode {
+		err = target.Chmod(name, mode)
 	}
-	if info, err := file.Stat(); err != nil || info.Mode().Perm() == mode {
-		return err
+	if err == nil && sync {
+		err = file.Sync()
 	}
-	return w.target.Chmod(name, mode)
+	return err
+}
+
+type writer struct {
+	target afero.Fs
+	known  map[string]bool // folders that exist
 }
 
 func (w *writer) folder(name string) error {
@@ -120,15 +153,19 @@ func (w *writer) folder(name string) error {
 	if err := w.folder(path.Dir(name)); err != nil {
 		return err
 	}
-	err := w.target.Mkdir(name, folderMode)
-	if err == nil {
-		err = openUp(w.target, name)
-	}
+	err := makeFolder(w.target, name)
 	w.known[name] = err == nil
 	return err
 }
 
 const folderMode fs.FileMode = 0o755
+
+func makeFolder(target afero.Fs, name string) error {
+	if err := target.Mkdir(name, folderMode); err != nil {
+		return err
+	}
+	return openUp(target, name)
+}
 
 // openUp undoes what the umask did to a new folder; the group that it inherits, its files inherit as well.
 func openUp(target afero.Fs, name string) error {
@@ -137,68 +174,4 @@ func openUp(target afero.Fs, name string) error {
 		return err
 	}
 	return target.Chmod(name, folderMode|info.Mode()&fs.ModeSetgid)
-}
-
-// mover brings files from the stage to their places.
-type mover struct {
-	target afero.Fs
-	whole  map[string]bool // folders that were moved with all that is in them
-	moved  []move
-}
-
-type move struct {
-	name     string
-	replaced *Change // what stood there, if something did
-}
-
-// move renames a file into place, or the outermost folder above it that is not there yet, with all that is in it.
-func (m *mover) move(change Change) error {
-	done := move{name: change.Path}
-	if change.Status == Replace {
-		done.replaced = &change
-	}
-	for i, r := range change.Path {
-		folder := change.Path[:i]
-		if r != '/' {
-			continue
-		}
-		if m.whole[folder] {
-			return nil
-		}
-		if _, err := lstat(m.target, folder); errors.Is(err, fs.ErrNotExist) {
-			m.whole[folder], done.name = true, folder
-			break
-		}
-	}
-	if _, err := lstat(m.target, done.name); err == nil && done.replaced == nil {
-		return fmt.Errorf("%s: %w", change.Path, fs.ErrExist)
-	}
-	if err := m.target.Rename(path.Join(stageFolder, done.name), done.name); err != nil {
-		return fmt.Errorf("%s: %w", change.Path, Cause(err))
-	}
-	m.moved = append(m.moved, done)
-	return nil
-}
-
-// takeBack restores what was replaced and removes what was made, the last one first.
-func (m *mover) takeBack() error {
-	w := &writer{target: m.target}
-	var failures []error
-	for _, done := range slices.Backward(m.moved) {
-		staged := path.Join(stageFolder, done.name)
-		if done.replaced == nil {
-			failures = append(failures, m.target.Rename(done.name, staged))
-			continue
-		}
-		err := w.file(staged, done.replaced.Old, done.replaced.OldMode, true)
-		if err == nil {
-			err = m.target.Rename(staged, done.name)
-		}
-		failures = append(failures, err)
-	}
-	failures = append(failures, m.target.RemoveAll(stageFolder))
-	if err := errors.Join(failures...); err != nil {
-		return fmt.Errorf("and what was written could not be taken back: %w", err)
-	}
-	return nil
 }

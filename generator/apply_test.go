@@ -2,12 +2,10 @@ package generator
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/spf13/afero"
@@ -150,116 +148,11 @@ func TestConflictErrorNamesAFew(t *testing.T) {
 	wantSame(t, err.Error(), "shop: these files exist already: a, b, c, d, e, …")
 }
 
-// failing is a file system whose n-th operation that changes something fails, once.
-type failing struct {
-	afero.Fs
-	left *int
-}
-
-var errDisk = &fs.PathError{Op: "write", Path: "somewhere", Err: syscall.ENOSPC}
-
-func (f failing) fails() bool { *f.left--; return *f.left == 0 }
-
-func (f failing) Mkdir(name string, mode fs.FileMode) error {
-	if f.fails() {
-		return errDisk
-	}
-	return f.Fs.Mkdir(name, mode)
-}
-
-func (f failing) OpenFile(name string, flag int, mode fs.FileMode) (afero.File, error) {
-	if f.fails() {
-		return nil, errDisk
-	}
-	file, err := f.Fs.OpenFile(name, flag, mode)
-	return failingFile{file, f}, err
-}
-
-func (f failing) Rename(from, to string) error {
-	if f.fails() {
-		return errDisk
-	}
-	return f.Fs.Rename(from, to)
-}
-
-func (f failing) Chmod(name string, mode fs.FileMode) error {
-	if f.fails() {
-		return errDisk
-	}
-	return f.Fs.Chmod(name, mode)
-}
-
-type failingFile struct {
-	afero.File
-	fs failing
-}
-
-func (f failingFile) Write(data []byte) (int, error) {
-	if f.fs.fails() {
-		n, _ := f.File.Write(data[:len(data)/2]) // as a full disk does
-		return n, errDisk
-	}
-	return f.File.Write(data)
-}
-
-func (f failingFile) Sync() error {
-	if f.fs.fails() {
-		return errDisk
-	}
-	return f.File.Sync()
-}
-
-func (f failingFile) Close() error {
-	if f.fs.fails() {
-		return errors.Join(errDisk, f.File.Close())
-	}
-	return f.File.Close()
-}
-
-func TestApplyTakesBackWhateverFails(t *testing.T) {
-	before := tree{"old.sh": "old\n", "dir/old.txt": "old\n", "dir/keep.txt": "keep\n", "stale": "x\n", stageFolder + "/stale": "left by a kill\n"}
-	files := []File{
-		{Path: "a/b/c.txt", Content: []byte("new c\n"), Mode: 0o644}, {Path: "a/d.sh", Content: []byte("new d\n"), Mode: 0o755},
-		{Path: "dir/keep.txt", Content: []byte("new keep\n"), Mode: 0o644}, {Path: "dir/old.txt", Content: []byte("new old\n"), Mode: 0o644},
-		{Path: "old.sh", Content: []byte("new sh\n"), Mode: 0o755}, {Path: "stale", Content: []byte("new stale\n"), Mode: 0o600},
-	}
-	for n := 1; ; n++ {
-		dir, folder := disk(t, before)
-		changes, err := compareAll(folder.Fs, files)
-		must(t, err)
-		must(t, Decide(dir, changes, ReplaceWithNew))
-		changes[2].Status = Keep
-		old := snapshot(t, dir)
-		for _, left := range []string{stageFolder, stageFolder + "/stale"} {
-			delete(old, left)
-		}
-
-		left := n
-		err = Apply(failing{folder.Fs, &left}, changes)
-		got := snapshot(t, dir)
-		if err != nil {
-			wantSame(t, got, old)
-			if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "somewhere") || strings.Contains(err.Error(), "\n") {
-				t.Errorf("operation %d: %q", n, err)
-			}
-			continue
-		}
-		if n < 20 {
-			t.Fatalf("operation %d failed unnoticed", n)
-		}
-		wantSame(t, got, map[string]string{
-			".": old["."], "a": "drwxr-xr-x", "a/b": "drwxr-xr-x", "dir": "drwxr-xr-x", "a/b/c.txt": "-rw-r--r-- new c\n", "a/d.sh": "-rwxr-xr-x new d\n",
-			"dir/keep.txt": "-rw-r----- keep\n", "dir/old.txt": "-rw-r--r-- new old\n", "old.sh": "-rwxr-xr-x new sh\n", "stale": "-rw------- new stale\n",
-		})
-		return
-	}
-}
-
 func TestApplySparesAFileThatAppeared(t *testing.T) {
 	dir, folder := disk(t, tree{"b": "somebody's\n"})
 	old := snapshot(t, dir)
 	err := Apply(folder.Fs, []Change{{File: File{Path: "a", Mode: 0o644}, Status: Create}, {File: File{Path: "b", Mode: 0o644}, Status: Create}})
-	wantError(t, err, "b: file already exists")
+	wantConflict(t, err, dir+"/b: changed while kitout was running")
 	wantSame(t, snapshot(t, dir), old)
 }
 
@@ -297,90 +190,4 @@ func TestSecondApplyWritesNothing(t *testing.T) {
 			wantSame(t, snapshot(t, dir), before)
 		}
 	}
-}
-
-func TestApplyNamesWhatCannotBeTakenBack(t *testing.T) {
-	dir, folder := disk(t, nil)
-	err := Apply(stubborn{folder.Fs}, []Change{
-		{File: File{Path: "a", Mode: 0o644}, Status: Create}, {File: File{Path: "b", Mode: 0o644}, Status: Create},
-	})
-	wantError(t, err, "b: no space left on device", "and what was written could not be taken back", "a")
-	wantSame(t, len(snapshot(t, dir)), 2)
-}
-
-// stubborn moves "a" into place, once, and nothing else.
-type stubborn struct{ afero.Fs }
-
-func (s stubborn) Rename(from, to string) error {
-	switch to {
-	case "a":
-		return s.Fs.Rename(from, to)
-	case "b":
-		return errDisk
-	}
-	return fmt.Errorf("%s: %w", from, fs.ErrPermission)
-}
-
-// TestApplyAfterAKill stops an Apply before each of its steps, as a kill does: every file is whole, a secret is not there
-// without the .gitignore, the record not without the rest, and the next Apply completes what is there.
-func TestApplyAfterAKill(t *testing.T) {
-	files := []File{
-		{Path: ".env", Content: []byte("new env\n"), Mode: 0o600, Policy: Secret}, {Path: ".gitignore", Content: []byte(".env\n"), Mode: 0o644},
-		{Path: "a/b/c.txt", Content: []byte("new c\n"), Mode: 0o644}, {Path: "a/d.sh", Content: []byte("new d\n"), Mode: 0o755},
-		{Path: "dir/new", Content: []byte("new new\n"), Mode: 0o644}, {Path: "dir/old", Content: []byte("new old\n"), Mode: 0o644},
-		{Path: recordFile, Content: []byte("record\n"), Mode: 0o644},
-	}
-	apply := func(dir string, folder *Folder, steps int) {
-		changes, err := compareAll(folder.Fs, files)
-		must(t, err)
-		must(t, Decide(dir, changes, ReplaceWithNew))
-		defer func() { _ = recover() }()
-		must(t, Apply(killing{folder.Fs, &steps}, changes))
-	}
-	for n := range 200 {
-		dir, folder := disk(t, tree{"dir/old": "old\n", "theirs": "theirs\n"})
-		apply(dir, folder, n)
-		found := snapshot(t, dir)
-		_, recorded := found[recordFile]
-		_, secret := found[".env"]
-		_, ignored := found[".gitignore"]
-		for _, file := range files {
-			text, there := found[file.Path]
-			if want := file.Mode.String() + " " + string(file.Content); there && text != want && text != "-rw-r----- old\n" || !there && recorded {
-				t.Errorf("step %d: %s is %q", n, file.Path, text)
-			}
-		}
-		if secret && !ignored {
-			t.Errorf("step %d: a secret that git would take in", n)
-		}
-		apply(dir, folder, 1000)
-		wantSame(t, len(snapshot(t, dir)), len(files)+6)
-		if recorded {
-			return
-		}
-	}
-	t.Error("the record never came")
-}
-
-// killing is a file system on which a program ends before the n-th operation that changes something.
-type killing struct {
-	afero.Fs
-	left *int
-}
-
-func (k killing) step() {
-	if *k.left--; *k.left < 0 {
-		panic("killed")
-	}
-}
-
-func (k killing) RemoveAll(name string) error { k.step(); return k.Fs.RemoveAll(name) }
-
-func (k killing) Mkdir(name string, mode fs.FileMode) error { k.step(); return k.Fs.Mkdir(name, mode) }
-
-func (k killing) Rename(from, to string) error { k.step(); return k.Fs.Rename(from, to) }
-
-func (k killing) OpenFile(name string, flag int, mode fs.FileMode) (afero.File, error) {
-	k.step()
-	return k.Fs.OpenFile(name, flag, mode)
 }

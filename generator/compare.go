@@ -21,11 +21,19 @@ const (
 	Conflict  Status = "conflict" // the file exists with other content, or is not executable as it should be, and nothing has been decided
 	Keep      Status = "keep"     // it stays as it is
 	Replace   Status = "replace"
-	Skip      Status = "skip" // a secret that git would take in
+	Merge     Status = "merge"  // it becomes the content, which holds what both sides did
+	Beside    Status = "beside" // it stays as it is, and the content goes into another file, of the same name and BesideSuffix
+	Delete    Status = "delete" // it goes; its folder stays
+	Skip      Status = "skip"   // a secret that git would take in
 )
 
+// BesideSuffix ends the name of a file that is written for comparison with the one that stays.
+const BesideSuffix = ".kitout-new"
+
 // Writes says whether a change of this status writes something.
-func (s Status) Writes() bool { return s == Create || s == Replace }
+func (s Status) Writes() bool {
+	return s == Create || s == Replace || s == Merge || s == Beside || s == Delete
+}
 
 // Change is one file of the plan held against the disk.
 type Change struct {
@@ -61,22 +69,11 @@ func compare(target afero.Fs, file File) (Change, error) {
 	if target == nil {
 		return change, nil
 	}
-	if err := parentsAreFolders(target, file.Path); err != nil {
+	now, err := readVersion(target, file.Path)
+	if now == nil || err != nil {
 		return change, err
 	}
-	info, err := lstat(target, file.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return change, nil
-	case err != nil:
-		return change, fmt.Errorf("%s: %w", file.Path, Cause(err))
-	case !info.Mode().IsRegular():
-		return change, &ConflictError{Folder: target.Name(), Paths: []string{file.Path}, Problem: "is no regular file"}
-	}
-	change.OldMode = info.Mode().Perm()
-	if change.Old, err = afero.ReadFile(target, file.Path); err != nil {
-		return change, fmt.Errorf("%s: %w", file.Path, Cause(err))
-	}
+	change.Old, change.OldMode = now.Content, now.Mode
 	switch {
 	case file.Policy == Secret:
 		change.Status = Keep // the user's secrets outlive every run
@@ -86,6 +83,48 @@ func compare(target afero.Fs, file File) (Change, error) {
 		change.Status = Conflict
 	}
 	return change, nil
+}
+
+// version is a file as it stands on the disk.
+type version struct {
+	Content []byte      `json:"content"` // never nil
+	Mode    fs.FileMode `json:"mode"`    // the permissions alone
+}
+
+// was is the version that the change was made for; nil when there was none.
+func (c *Change) was() *version {
+	if c.Old == nil {
+		return nil
+	}
+	return &version{c.Old, c.OldMode}
+}
+
+func (v *version) same(other *version) bool {
+	if v == nil || other == nil {
+		return v == other
+	}
+	return v.Mode == other.Mode && bytes.Equal(v.Content, other.Content)
+}
+
+// readVersion returns nil when there is no such file, and a ConflictError when something else stands there, or above it.
+func readVersion(target afero.Fs, name string) (*version, error) {
+	if err := parentsAreFolders(target, name); err != nil {
+		return nil, err
+	}
+	info, err := lstat(target, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, Cause(err))
+	case !info.Mode().IsRegular():
+		return nil, &ConflictError{Folder: target.Name(), Paths: []string{name}, Problem: "is no regular file"}
+	}
+	content, err := afero.ReadFile(target, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, Cause(err))
+	}
+	return &version{append([]byte{}, content...), info.Mode().Perm()}, nil
 }
 
 // executable is all that git, too, takes of a mode.

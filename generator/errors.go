@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"path/filepath"
@@ -26,20 +27,21 @@ func (e *UsageError) Error() string { return e.Flag + ": " + e.Problem }
 type ConflictError struct {
 	Folder  string   // as the user named it
 	Paths   []string // the files in it; none: the folder itself is the matter
-	Problem string   // what is wrong with the only path, if it is more than that it exists
+	Problem string   // what is wrong with them, if it is more than that they exist
+	Hint    string   // the way out; empty: the one that fits every conflict
 }
 
 // Error names the folder and at most five of the paths.
 func (e *ConflictError) Error() string {
 	const most = 5
-	if e.Problem != "" {
+	if e.Problem != "" && len(e.Paths) <= 1 {
 		return path.Join(append([]string{filepath.ToSlash(e.Folder)}, e.Paths...)...) + ": " + e.Problem
 	}
 	paths, rest := e.Paths, ""
 	if len(paths) > most {
 		paths, rest = paths[:most], ", …"
 	}
-	return e.Folder + ": these files exist already: " + strings.Join(paths, ", ") + rest
+	return e.Folder + ": " + cmp.Or(e.Problem, "these files exist already") + ": " + strings.Join(paths, ", ") + rest
 }
 
 // FileError is a file of the repository with which kitout cannot go on. Nothing has been written.

@@ -60,7 +60,7 @@ func (f *Folder) Entries() ([]string, error) {
 	}
 	var names []string
 	for _, entry := range entries {
-		if entry.Name() != ".git" && entry.Name() != stageFolder {
+		if entry.Name() != ".git" {
 			names = append(names, entry.Name())
 		}
 	}
@@ -106,6 +106,9 @@ func (f *Folder) Write(changes []Change, first func(folder string) error) error 
 		}
 	}
 	if err := Apply(f.Fs, changes); err != nil {
+		if _, is := errors.AsType[*ConflictError](err); is {
+			return err // it names the folder itself
+		}
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
 	_ = first(f.name)
@@ -154,7 +157,7 @@ func (f *Folder) fill(stage string, changes []Change, first func(string) error) 
 	if err != nil {
 		return Cause(err)
 	}
-	err = write(rootFs{root}, ".", due(changes))
+	err = write(rootFs{root}, due(changes))
 	if err == nil {
 		err = f.dress(root)
 	}

@@ -90,7 +90,7 @@ func TestEmptyFolderIsReplacedInOneStep(t *testing.T) {
 }
 
 func TestEntriesLeaveGitOut(t *testing.T) {
-	dir, folder := disk(t, tree{".git/HEAD": "", "b": "", ".a": "", stageFolder + "/b": ""})
+	dir, folder := disk(t, tree{".git/HEAD": "", "b": "", ".a": ""})
 	entries, err := folder.Entries()
 	must(t, err)
 	wantSame(t, entries, []string{".a", "b"})

@@ -121,6 +121,9 @@ func explain(w io.Writer, err error) int {
 }
 
 func conflictHint(conflict *generator.ConflictError) string {
+	if conflict.Hint != "" {
+		return conflict.Hint
+	}
 	if conflict.Problem != "" {
 		return "nothing was changed; move it away first, or choose another folder"
 	}

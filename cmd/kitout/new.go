@@ -121,7 +121,7 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 	if mayChange := ask && is && usage.Combination; err != nil && !mayChange {
 		return err
 	}
-	folder, err := openFolder(flags.folder, resolution)
+	folder, err := openFolder(flags, resolution, s)
 	if err != nil {
 		return err
 	}
@@ -134,20 +134,39 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 	return writeNew(ctx, catalog, plan, folder, resolution, flags, ask, s)
 }
 
-// openFolder opens the target, which must be empty unless it was said what happens to existing files.
-func openFolder(name string, resolution generator.Resolution) (*generator.Folder, error) {
-	folder, err := generator.OpenFolder(name)
+// openFolder opens the target, which must be empty unless it was said what happens to existing files, and takes back what an
+// interrupted run has left in it, unless nothing is to be written.
+func openFolder(flags newFlags, resolution generator.Resolution, s streams) (*generator.Folder, error) {
+	folder, err := generator.OpenFolder(flags.folder)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := folder.Entries()
+	if !flags.dryRun && !flags.diff {
+		err = recoverFolder(folder, s)
+	}
+	var entries []string
+	if err == nil {
+		entries, err = folder.Entries()
+	}
 	if err == nil && len(entries) > 0 && resolution == generator.Fail {
-		err = &generator.ConflictError{Folder: name, Paths: entries}
+		err = &generator.ConflictError{Folder: flags.folder, Paths: entries}
 	}
 	if err != nil {
 		return nil, errors.Join(err, folder.Close())
 	}
 	return folder, nil
+}
+
+// recoverFolder takes back what an interrupted run has left in a folder, and says so.
+func recoverFolder(folder *generator.Folder, s streams) error {
+	if !folder.Exists {
+		return nil
+	}
+	words, err := generator.Recover(folder.Fs)
+	if words != "" {
+		fmt.Fprintf(s.err, "warning: %s\n", words)
+	}
+	return err
 }
 
 // askFor lets the user answer what no flag or file did.

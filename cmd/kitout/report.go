@@ -115,8 +115,8 @@ func (r *report) counts() string {
 		generator.Status
 		word string
 	}{
-		{generator.Create, "written"}, {generator.Replace, "replaced"}, {generator.Keep, "kept"}, {generator.Identical, "identical"},
-		{generator.Skip, "left out"},
+		{generator.Create, "written"}, {generator.Replace, "replaced"}, {generator.Merge, "merged"}, {generator.Beside, "written beside"},
+		{generator.Delete, "deleted"}, {generator.Keep, "kept"}, {generator.Identical, "identical"}, {generator.Skip, "left out"},
 	} {
 		if n := r.status[status.Status]; n > 0 {
 			noun := "files"

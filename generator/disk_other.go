@@ -1,0 +1,11 @@
+//go:build !unix
+
+package generator
+
+import "github.com/spf13/afero"
+
+// lockFolder holds nothing: what another run writes is found by the comparison that every apply begins with.
+func lockFolder(afero.Fs) (release func(), err error) { return func() {}, nil }
+
+// syncFolder does nothing: folders cannot be synced.
+func syncFolder(afero.File) error { return nil }

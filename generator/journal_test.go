@@ -1,0 +1,426 @@
+package generator
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/spf13/afero"
+)
+
+// before is what a folder holds, and mix a change of each kind to it.
+var before = tree{"old.sh": "old\n", "dir/old.txt": "old\n", "dir/keep.txt": "keep\n", "dir/gone.txt": "gone\n", "merged": "theirs\n", recordFile: "old record\n"}
+
+func mix(tb testing.TB, folder *Folder) []Change {
+	tb.Helper()
+	status := map[string]Status{
+		".env": Create, "a/b/c.txt": Create, "a/d.sh": Create, "dir/gone.txt": Delete, "dir/keep.txt": Beside, "dir/old.txt": Replace, "merged": Merge,
+		"old.sh": Replace, ".gitignore": Create, recordFile: Replace, baseFile: Create,
+	}
+	changes, err := compareAll(folder.Fs, []File{
+		{Path: ".env", Content: []byte("KEY=new\n"), Mode: 0o600, Policy: Secret}, {Path: ".gitignore", Content: []byte(".env\n"), Mode: 0o644},
+		{Path: recordFile, Content: []byte("new record\n"), Mode: 0o644}, {Path: baseFile, Content: []byte("new base\n"), Mode: 0o644},
+		{Path: "a/b/c.txt", Content: []byte("new c\n"), Mode: 0o644}, {Path: "a/d.sh", Content: []byte("new d\n"), Mode: 0o755},
+		{Path: "dir/gone.txt"}, {Path: "dir/keep.txt", Content: []byte("new keep\n"), Mode: 0o644},
+		{Path: "dir/old.txt", Content: []byte("new old\n"), Mode: 0o644}, {Path: "merged", Content: []byte("theirs\nnew\n"), Mode: 0o640},
+		{Path: "old.sh", Content: []byte("new sh\n"), Mode: 0o755},
+	})
+	must(tb, err)
+	for i := range changes {
+		changes[i].Status = status[changes[i].Path]
+	}
+	return changes
+}
+
+// after is the folder when the mix has been applied.
+func after() map[string]string {
+	return map[string]string{
+		".": "drwxr-xr-x", ".env": "-rw------- KEY=new\n", ".gitignore": "-rw-r--r-- .env\n", "a": "drwxr-xr-x", "a/b": "drwxr-xr-x",
+		"a/b/c.txt": "-rw-r--r-- new c\n", "a/d.sh": "-rwxr-xr-x new d\n", "dir": "drwxr-xr-x", "dir/keep.txt": "-rw-r----- keep\n",
+		"dir/keep.txt.kitout-new": "-rw-r--r-- new keep\n", "dir/old.txt": "-rw-r--r-- new old\n", "merged": "-rw-r----- theirs\nnew\n",
+		"old.sh": "-rwxr-xr-x new sh\n", ".kitout": "drwxr-xr-x", recordFile: "-rw-r--r-- new record\n", baseFile: "-rw-r--r-- new base\n",
+	}
+}
+
+// files is a snapshot without the journals.
+func files(tb testing.TB, dir string) map[string]string {
+	tb.Helper()
+	found := snapshot(tb, dir)
+	for name := range found {
+		if name == undoFolder || strings.HasPrefix(name, undoFolder+"/") {
+			delete(found, name)
+		}
+	}
+	return found
+}
+
+func TestApplyAndUndo(t *testing.T) {
+	dir, folder := disk(t, before)
+	old := snapshot(t, dir)
+	must(t, Apply(folder.Fs, mix(t, folder)))
+	wantSame(t, files(t, dir), after())
+	found := snapshot(t, dir)
+	for name := range found {
+		if _, file := after()[name]; !file && !strings.HasPrefix(name, undoFolder) {
+			t.Errorf("left: %s", name)
+		}
+	}
+	wantSame(t, found[undoFolder], "drwx------")
+	wantSame(t, found[ignoreFile], "-rw------- *\n")
+	if journal := found[journalFile]; !strings.HasPrefix(journal, "-rw------- {") || strings.Contains(journal, "KEY") {
+		t.Errorf("journal: %s", journal)
+	}
+
+	undoing, err := Undoing(folder.Fs)
+	must(t, err)
+	wantSame(t, files(t, dir), after())
+	undone, err := Undo(folder.Fs)
+	must(t, err)
+	wantSame(t, undone, undoing)
+	var words []string
+	for _, change := range undone {
+		words = append(words, string(change.Status)+" "+change.Path)
+	}
+	wantSame(t, words, []string{
+		"delete .kitout/base.txtar", "replace .kitout/record.yaml", "delete .env", "replace old.sh", "replace merged", "replace dir/old.txt",
+		"delete dir/keep.txt.kitout-new", "create dir/gone.txt", "delete a/d.sh", "delete a/b/c.txt", "delete .gitignore",
+	})
+	wantSame(t, snapshot(t, dir), old)
+	for _, again := range []func(afero.Fs) ([]Change, error){Undoing, Undo} {
+		_, err := again(folder.Fs)
+		wantError(t, err, journalFile+": is not there: nothing to undo")
+	}
+}
+
+// TestIdleApplyKeepsTheJournal applies the same again: nothing is written, and the first one can still be undone.
+func TestIdleApplyKeepsTheJournal(t *testing.T) {
+	dir, folder := disk(t, before)
+	old := snapshot(t, dir)
+	changes := mix(t, folder)
+	must(t, Apply(folder.Fs, changes))
+	found := snapshot(t, dir)
+	var kept []Change
+	for _, change := range mix(t, folder) {
+		if change.Status == Beside {
+			kept = append(kept, change)
+		}
+	}
+	must(t, Apply(folder.Fs, kept))
+	wantSame(t, snapshot(t, dir), found)
+	_, err := Undo(folder.Fs)
+	must(t, err)
+	wantSame(t, snapshot(t, dir), old)
+}
+
+func TestFirstUndoRemovesTheRecordsFolder(t *testing.T) {
+	dir, folder := disk(t, tree{"notes": "theirs\n"})
+	old := snapshot(t, dir)
+	must(t, Apply(folder.Fs, mix(t, folder)[:4]))
+	_, err := Undo(folder.Fs)
+	must(t, err)
+	wantSame(t, snapshot(t, dir), old)
+}
+
+func TestUndoTakesOnlyTheLastApplyBack(t *testing.T) {
+	dir, folder := disk(t, tree{"a": "0\n"})
+	for _, text := range []string{"1\n", "2\n"} {
+		changes, err := compareAll(folder.Fs, []File{{Path: "a", Content: []byte(text), Mode: 0o644}})
+		must(t, err)
+		must(t, Decide(dir, changes, ReplaceWithNew))
+		must(t, Apply(folder.Fs, changes))
+	}
+	_, err := Undo(folder.Fs)
+	must(t, err)
+	wantSame(t, files(t, dir)["a"], "-rw-r--r-- 1\n")
+	_, err = Undo(folder.Fs)
+	wantError(t, err, "nothing to undo")
+}
+
+func TestUndoRefusesEditedFiles(t *testing.T) {
+	for name, edit := range map[string]func(name string) error{
+		"edited": func(name string) error { return os.WriteFile(name, []byte("mine\n"), 0o644) },
+		"link":   func(name string) error { return errors.Join(os.Remove(name), os.Symlink("old.sh", name)) },
+		"folder": func(name string) error { return errors.Join(os.Remove(name), os.Mkdir(name, 0o755)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, folder := disk(t, before)
+			must(t, Apply(folder.Fs, mix(t, folder)))
+			for _, name := range []string{"a/d.sh", "merged", "dir/gone.txt"} {
+				if name == "dir/gone.txt" {
+					must(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
+				}
+				must(t, edit(filepath.Join(dir, name)))
+			}
+			found := snapshot(t, dir)
+			_, err := Undo(folder.Fs)
+			wantConflict(t, err, dir+": edited since kitout wrote it: a/d.sh, dir/gone.txt, merged")
+			wantSame(t, snapshot(t, dir), found)
+			for _, name := range []string{"a/d.sh", "merged", "dir/gone.txt"} { // as the hint says
+				must(t, os.Remove(filepath.Join(dir, name)))
+			}
+			_, err = Undo(folder.Fs)
+			must(t, err)
+			wantSame(t, files(t, dir)["merged"], "-rw-r----- theirs\n")
+		})
+	}
+}
+
+func TestUndoLeavesWhatOthersPutIntoNewFolders(t *testing.T) {
+	dir, folder := disk(t, before)
+	must(t, Apply(folder.Fs, mix(t, folder)))
+	must(t, os.WriteFile(filepath.Join(dir, "a/theirs"), nil, 0o644))
+	_, err := Undo(folder.Fs)
+	must(t, err)
+	found := snapshot(t, dir)
+	if found["a"] == "" || found["a/theirs"] == "" || found["a/b"] != "" {
+		t.Errorf("%v", found)
+	}
+}
+
+func TestApplyRefusesWhatChangedSince(t *testing.T) {
+	for name, change := range map[string]func(dir string) error{
+		"dir/old.txt": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "dir/old.txt"), []byte("mine\n"), 0o640)
+		},
+		"merged": func(dir string) error { return os.Chmod(filepath.Join(dir, "merged"), 0o600) },
+		"a/d.sh": func(dir string) error {
+			return errors.Join(os.Mkdir(filepath.Join(dir, "a"), 0o755), os.WriteFile(filepath.Join(dir, "a/d.sh"), nil, 0o755))
+		},
+		"dir/gone.txt": func(dir string) error { return os.Remove(filepath.Join(dir, "dir/gone.txt")) },
+	} {
+		dir, folder := disk(t, before)
+		changes := mix(t, folder)
+		must(t, change(dir))
+		found := snapshot(t, dir)
+		wantConflict(t, Apply(folder.Fs, changes), dir+"/"+name+": changed while kitout was running")
+		wantSame(t, snapshot(t, dir), found)
+	}
+	for name, link := range map[string]string{"dir/old.txt": "dir/old.txt: is no regular file", "dir": "dir: is no folder", "a": "a: is no folder"} {
+		dir, folder := disk(t, before)
+		changes := mix(t, folder)
+		must(t, os.RemoveAll(filepath.Join(dir, name)))
+		must(t, os.Symlink(t.TempDir(), filepath.Join(dir, name)))
+		found := snapshot(t, dir)
+		wantConflict(t, Apply(folder.Fs, changes), dir+"/"+link)
+		wantSame(t, snapshot(t, dir), found)
+	}
+}
+
+func TestApplySparesReadOnlyFiles(t *testing.T) {
+	for _, name := range []string{"merged", "dir/gone.txt"} {
+		dir, folder := disk(t, before)
+		must(t, os.Chmod(filepath.Join(dir, name), 0o440))
+		found := snapshot(t, dir)
+		wantConflict(t, Apply(folder.Fs, mix(t, folder)), dir+"/"+name+": is read-only")
+		wantSame(t, snapshot(t, dir), found)
+	}
+}
+
+func TestOneRunAtATime(t *testing.T) {
+	dir, folder := disk(t, before)
+	must(t, Apply(folder.Fs, mix(t, folder)))
+	found := snapshot(t, dir)
+	release, err := lockFolder(folder.Fs)
+	must(t, err)
+	_, undo := Undo(folder.Fs)
+	_, recovery := Recover(folder.Fs)
+	for _, err := range []error{undo, recovery, Apply(folder.Fs, nil)} {
+		wantError(t, err, ".kitout: another kitout is writing into this repository")
+	}
+	wantSame(t, snapshot(t, dir), found)
+	release()
+	_, err = Undo(folder.Fs)
+	must(t, err)
+}
+
+// TestJournalIsNotTrusted reads journals that somebody may have put into a repository.
+func TestJournalIsNotTrusted(t *testing.T) {
+	for text, problem := range map[string]string{
+		"":                                   "EOF",
+		`{"format": 2}`:                      "format 2 is unknown",
+		`{"format": 1, "more": 1}`:           `unknown field "more"`,
+		`{"format": 1, "folders": [".git"]}`: `".git" is no folder that kitout makes`,
+		`{"format": 1, "folders": ["../a"]}`: `"../a" is no folder that kitout makes`,
+		`{"format": 1, "steps": [{"path": ".git/config"}]}`:                             `".git/config" is no file that kitout writes`,
+		`{"format": 1, "steps": [{"path": ".kitout/undo/journal.json"}]}`:               "is no file that kitout writes",
+		`{"format": 1, "steps": [{"path": "../a"}]}`:                                    "is no file that kitout writes",
+		`{"format": 1, "steps": [{"path": "a"}, {"path": "a"}]}`:                        "is no file that kitout writes",
+		`{"format": 1, "steps": [{"path": "a", "new": "x"}]}`:                           `"a" has no sum`,
+		`{"format": 1, "steps": [{"path": "a", "old": {"mode": 420}}]}`:                 `"a" has an old version that is none`,
+		`{"format": 1, "steps": [{"path": "a", "old": {"content": "", "mode": 2541}}]}`: `"a" has an old version that is none`,
+	} {
+		for _, name := range []string{unfinishedFile, journalFile} {
+			dir, folder := disk(t, tree{"a": "theirs\n", name: text})
+			found := snapshot(t, dir)
+			_, err := Undo(folder.Fs)
+			wantError(t, err, name+": ", problem)
+			if name == unfinishedFile {
+				_, err = Recover(folder.Fs)
+				wantError(t, err, name+": ", problem)
+				wantError(t, Apply(folder.Fs, nil), name+": is what an interrupted run has left")
+			}
+			wantSame(t, snapshot(t, dir), found)
+		}
+	}
+}
+
+func TestApplyRefusesGitsOwnFiles(t *testing.T) {
+	dir, folder := disk(t, tree{".git/config": "theirs\n"})
+	found := snapshot(t, dir)
+	err := Apply(folder.Fs, []Change{{File: File{Path: ".git/hooks/pre-commit", Mode: 0o755}, Status: Create}})
+	wantError(t, err, `".git/hooks" is no folder that kitout makes`)
+	wantSame(t, snapshot(t, dir), found)
+}
+
+func TestRecoverFindsNothingToDo(t *testing.T) {
+	dir, folder := disk(t, before)
+	for range 2 {
+		found := snapshot(t, dir)
+		words, err := Recover(folder.Fs)
+		if words != "" || err != nil {
+			t.Error(words, err)
+		}
+		wantSame(t, snapshot(t, dir), found)
+		must(t, Apply(folder.Fs, mix(t, folder)))
+	}
+}
+
+// failing is a file system whose n-th operation that changes something fails, once; or from then on.
+type failing struct {
+	afero.Fs
+	left *int
+	all  bool
+}
+
+var errDisk = &fs.PathError{Op: "write", Path: "somewhere", Err: syscall.ENOSPC}
+
+func (f failing) fails() bool { *f.left--; return *f.left == 0 || f.all && *f.left < 0 }
+
+func (f failing) Mkdir(name string, mode fs.FileMode) error {
+	if f.fails() {
+		return errDisk
+	}
+	return f.Fs.Mkdir(name, mode)
+}
+
+func (f failing) Open(name string) (afero.File, error) {
+	file, err := f.Fs.Open(name)
+	return failingFolder{file, f}, err
+}
+
+func (f failing) OpenFile(name string, flag int, mode fs.FileMode) (afero.File, error) {
+	if f.fails() {
+		return nil, errDisk
+	}
+	file, err := f.Fs.OpenFile(name, flag, mode)
+	return failingFile{file, f}, err
+}
+
+func (f failing) Rename(from, to string) error {
+	if f.fails() {
+		return errDisk
+	}
+	return f.Fs.Rename(from, to)
+}
+
+func (f failing) Chmod(name string, mode fs.FileMode) error {
+	if f.fails() {
+		return errDisk
+	}
+	return f.Fs.Chmod(name, mode)
+}
+
+func (f failing) Remove(name string) error {
+	if f.fails() {
+		return errDisk
+	}
+	return f.Fs.Remove(name)
+}
+
+type failingFolder struct {
+	afero.File
+	fs failing
+}
+
+func (f failingFolder) Sync() error {
+	if f.fs.fails() {
+		return errDisk
+	}
+	return f.File.Sync()
+}
+
+type failingFile struct {
+	afero.File
+	fs failing
+}
+
+func (f failingFile) Write(data []byte) (int, error) {
+	if f.fs.fails() {
+		n, _ := f.File.Write(data[:len(data)/2]) // as a full disk does
+		return n, errDisk
+	}
+	return f.File.Write(data)
+}
+
+func (f failingFile) Sync() error {
+	if f.fs.fails() {
+		return errDisk
+	}
+	return f.File.Sync()
+}
+
+func (f failingFile) Close() error {
+	if f.fs.fails() {
+		return errors.Join(errDisk, f.File.Close())
+	}
+	return f.File.Close()
+}
+
+// TestApplyTakesBackWhateverFails lets each operation fail in turn: everything is as it was, and the error says why.
+func TestApplyTakesBackWhateverFails(t *testing.T) {
+	for n := 1; ; n++ {
+		dir, folder := disk(t, before)
+		old, left := snapshot(t, dir), n
+		err := Apply(failing{folder.Fs, &left, false}, mix(t, folder))
+		if err == nil {
+			wantSame(t, files(t, dir), after())
+			if n < 70 {
+				t.Errorf("operation %d failed unnoticed", n)
+			}
+			return
+		}
+		if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "somewhere") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("operation %d: %q", n, err)
+		}
+		if strings.Contains(err.Error(), "everything is written, but may not outlast a power failure") {
+			old = after()
+		}
+		wantSame(t, files(t, dir), old)
+	}
+}
+
+// TestApplyOnADiskThatStaysBroken lets nothing succeed any more from each operation on: what Apply cannot take back, Recover does.
+func TestApplyOnADiskThatStaysBroken(t *testing.T) {
+	stuck := 0
+	for n := 1; ; n++ {
+		dir, folder := disk(t, before)
+		old, left := snapshot(t, dir), n
+		err := Apply(failing{folder.Fs, &left, true}, mix(t, folder))
+		if err == nil || strings.Contains(err.Error(), "everything is written") {
+			break
+		}
+		if strings.Contains(err.Error(), "\nand what was written could not be taken back: ") {
+			stuck++
+		}
+		_, err = Recover(folder.Fs)
+		must(t, err)
+		wantSame(t, snapshot(t, dir), old)
+	}
+	if stuck < 20 {
+		t.Errorf("only %d failures could not be taken back at once", stuck)
+	}
+}
