@@ -23,7 +23,7 @@ func Apply(target afero.Fs, changes []Change) error {
 		return err
 	}
 	defer release()
-	if _, err := lstat(target, unfinishedFile); err == nil {
+	if Interrupted(target) {
 		return &FileError{Path: unfinishedFile, Problem: "is what an interrupted run has left", Hint: "run kitout again: it takes that back first"}
 	}
 	if err := unchanged(target, changes); err != nil {

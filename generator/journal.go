@@ -233,6 +233,12 @@ func Recover(target afero.Fs) (string, error) {
 	return fmt.Sprintf("what an interrupted run had written was taken back: %d of %d files", len(changes), len(j.Steps)), nil
 }
 
+// Interrupted says whether Recover has something to take back.
+func Interrupted(target afero.Fs) bool {
+	_, err := lstat(target, unfinishedFile)
+	return err == nil
+}
+
 // Undoing returns what Undo would do, and does nothing.
 func Undoing(target afero.Fs) ([]Change, error) {
 	_, j, err := lastJournal(target)
@@ -278,7 +284,7 @@ func lastJournal(target afero.Fs) (string, *journal, error) {
 		}
 	}
 	return "", nil, &FileError{
-		Path: journalFile, Problem: "is not there: nothing to undo",
+		Path: target.Name(), Problem: "there is nothing to undo",
 		Hint: "kitout takes back its last run in a folder that held files; git does the rest",
 	}
 }

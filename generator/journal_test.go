@@ -92,7 +92,7 @@ func TestApplyAndUndo(t *testing.T) {
 	wantSame(t, snapshot(t, dir), old)
 	for _, again := range []func(afero.Fs) ([]Change, error){Undoing, Undo} {
 		_, err := again(folder.Fs)
-		wantError(t, err, journalFile+": is not there: nothing to undo")
+		wantError(t, err, dir+": there is nothing to undo")
 	}
 }
 

@@ -64,22 +64,29 @@ func (t *transaction) run(j *journal) (done int, err error) {
 		}
 	}
 	for i, s := range j.Steps {
-		now, err := readVersion(t.target, s.Path)
-		switch {
-		case err != nil:
+		if now, err := readVersion(t.target, s.Path); err != nil {
 			return i, err
-		case !now.same(s.Old):
+		} else if !now.same(s.Old) {
 			return i, changedError(t.target, s.Path)
-		case s.New == "":
-			err = t.remove(s.Path)
-		default:
-			err = t.rename(temporary(s.Path, s.Secret), s.Path)
 		}
-		if err != nil {
+		if err := t.move(s); err != nil {
 			return i + 1, err
 		}
 	}
 	return len(j.Steps), t.sync()
+}
+
+// move brings a file into its place, or removes the one that stands there.
+func (t *transaction) move(s step) error {
+	if s.New == "" {
+		return t.remove(s.Path)
+	}
+	if s.Secret { // as in takeBack
+		if err := t.sync(); err != nil {
+			return err
+		}
+	}
+	return t.rename(temporary(s.Path, s.Secret), s.Path)
 }
 
 // takeBack puts back what the first steps have changed, and ends the transaction. It returns the changes. When it fails, the
@@ -99,6 +106,9 @@ func (t *transaction) takeBack(j *journal, steps int) ([]Change, error) {
 			err = t.remove(change.Path)
 		} else {
 			err = t.put(change)
+		}
+		if err == nil && change.Policy == Secret {
+			err = t.sync() // it must not outlast a power failure that the .gitignore does not
 		}
 		if err != nil {
 			return nil, err

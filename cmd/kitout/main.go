@@ -97,7 +97,7 @@ func newRoot(s streams, args []string) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp(root))
 	create := newNew(s, slices.Contains(args, "new")) // no other word leads to its flags
-	root.AddCommand(create, newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
+	root.AddCommand(create, newUndo(s), newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
 	return root
 }
 

@@ -141,9 +141,7 @@ func openFolder(flags newFlags, resolution generator.Resolution, s streams) (*ge
 	if err != nil {
 		return nil, err
 	}
-	if !flags.dryRun && !flags.diff {
-		err = recoverFolder(folder, s)
-	}
+	err = recoverFolder(folder, flags.dryRun || flags.diff, s)
 	var entries []string
 	if err == nil {
 		entries, err = folder.Entries()
@@ -157,12 +155,16 @@ func openFolder(flags newFlags, resolution generator.Resolution, s streams) (*ge
 	return folder, nil
 }
 
-// recoverFolder takes back what an interrupted run has left in a folder, and says so.
-func recoverFolder(folder *generator.Folder, s streams) error {
-	if !folder.Exists {
-		return nil
+// recoverFolder takes back what an interrupted run has left in a folder, and says so; or says no more than that.
+func recoverFolder(folder *generator.Folder, dry bool, s streams) (err error) {
+	words := ""
+	switch {
+	case !folder.Exists:
+	case !dry:
+		words, err = generator.Recover(folder.Fs)
+	case generator.Interrupted(folder.Fs):
+		words = "an interrupted run has left files here, which the next one takes back before it does anything else"
 	}
-	words, err := generator.Recover(folder.Fs)
 	if words != "" {
 		fmt.Fprintf(s.err, "warning: %s\n", words)
 	}
@@ -253,7 +255,12 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 
 func confirm(ctx context.Context, report *report, s streams) error {
 	report.summary(s.err)
-	agreed, err := prompt.Confirm(ctx, "Write these files?", s.in, s.err)
+	return agree(ctx, "Write these files?", s)
+}
+
+// agree asks before something is written.
+func agree(ctx context.Context, question string, s streams) error {
+	agreed, err := prompt.Confirm(ctx, question, s.in, s.err)
 	if err != nil {
 		return interrupted(err)
 	}

@@ -110,20 +110,27 @@ func (r *report) print(s streams, flags outputFlags) error {
 
 // counts says how many files have which status, in words.
 func (r *report) counts() string {
-	var parts []string
-	for _, status := range []struct {
-		generator.Status
-		word string
-	}{
+	return countFiles(r.status, []counted{
 		{generator.Create, "written"}, {generator.Replace, "replaced"}, {generator.Merge, "merged"}, {generator.Beside, "written beside"},
 		{generator.Delete, "deleted"}, {generator.Keep, "kept"}, {generator.Identical, "identical"}, {generator.Skip, "left out"},
-	} {
-		if n := r.status[status.Status]; n > 0 {
-			noun := "files"
-			if n == 1 {
-				noun = "file"
-			}
-			parts = append(parts, fmt.Sprintf("%d %s %s", n, noun, status.word))
+	})
+}
+
+// counted is a status and what has become of the files that have it.
+type counted struct {
+	generator.Status
+	word string
+}
+
+func countFiles(status map[generator.Status]int, words []counted) string {
+	var parts []string
+	for _, word := range words {
+		switch n := status[word.Status]; n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 file "+word.word)
+		default:
+			parts = append(parts, fmt.Sprintf("%d files %s", n, word.word))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -158,14 +165,19 @@ func (r *report) printDiff(w io.Writer) error {
 			fmt.Fprintf(w, "diff %s (fresh secrets, not shown)\n", name)
 			continue
 		}
-		old := name
-		if change.Status == generator.Create {
+		old, now := name, name
+		switch change.Status {
+		case generator.Create:
 			old = "/dev/null"
+		case generator.Delete:
+			now = "/dev/null"
+		case generator.Beside:
+			now += generator.BesideSuffix
 		}
 		if change.Status == generator.Replace && change.Mode != change.OldMode {
 			fmt.Fprintf(w, "mode %s %04o, was %04o\n", name, change.Mode, change.OldMode)
 		}
-		if _, err := w.Write(diff.Diff(old, change.Old, name, change.Content)); err != nil {
+		if _, err := w.Write(diff.Diff(old, change.Old, now, change.Content)); err != nil {
 			return err
 		}
 	}

@@ -327,3 +327,20 @@ func TestTerminalAborted(t *testing.T) {
 		})
 	}
 }
+
+func TestTerminalUndo(t *testing.T) {
+	for answer, code := range map[string]int{"n": exitInterrupted, ctrlC: exitInterrupted, "y": exitDone} {
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, "theirs"), nil, 0o644))
+		must(t, kitout(t, "new", dir, "--name", "shop", "--no-git", "--yes", "--on-conflict", "keep").Run())
+		term := onTerminal(t, "undo", dir)
+		term.wait("delete    "+dir+"/Makefile", "")
+		term.wait("Take this back?", answer)
+		term.exits(code)
+		left, err := os.ReadDir(dir)
+		must(t, err)
+		if (len(left) == 1) != (code == exitDone) {
+			t.Errorf("%q: left %v", answer, left)
+		}
+	}
+}
