@@ -8,12 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/kitout/kitout/generator"
 )
 
 // kitout returns a command that runs this test binary as kitout, in a process group of its own.
@@ -92,6 +94,139 @@ func TestKill(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKillInPlace kills runs that write into a folder that holds files, and ones that undo that, at random points. Every file is
+// the old or the new one; and after what the next run does first, the whole folder is as it was, or as it was to be.
+// KITOUT_KILLS says how many there are, KITOUT_SEED when.
+func TestKillInPlace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	kills, seed := number(t, "KITOUT_KILLS", 40), number(t, "KITOUT_SEED", int(time.Now().UnixNano()))
+	t.Logf("KITOUT_KILLS=%d KITOUT_SEED=%d", kills, seed)
+	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	trees := t.TempDir()
+	before, after := filepath.Join(trees, "before"), filepath.Join(trees, "after")
+	apply := func(dir string) []string {
+		return []string{"new", dir, "--name", "shop", "--no-git", "--yes", "--on-conflict", "replace"}
+	}
+	undo := func(dir string) []string { return []string{"undo", dir, "--yes"} }
+	run := func(args []string) time.Duration {
+		start := time.Now()
+		if output, err := kitout(t, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		return time.Since(start)
+	}
+	run(apply(before))
+	age(t, before)
+	copyTree(t, before, after)
+	run(apply(after))
+	old, applied := contents(t, before), contents(t, after)
+	for _, test := range []struct {
+		name string
+		from string
+		args func(dir string) []string
+	}{{"apply", before, apply}, {"undo", after, undo}} {
+		ends := map[string]int{}
+		measured := filepath.Join(t.TempDir(), "shop")
+		copyTree(t, test.from, measured)
+		took := run(test.args(measured))
+		for i := range kills / 2 {
+			dir := filepath.Join(t.TempDir(), "shop")
+			copyTree(t, test.from, dir)
+			killAfter(t, time.Duration(random.Int64N(int64(took)*5/4)), test.args(dir)...)
+			for name, text := range contents(t, dir) {
+				if temporary := strings.HasPrefix(filepath.Base(name), ".kitout-"); text != old[name] && text != applied[name] && !temporary {
+					t.Errorf("kill %d: %s is neither the old nor the new one", i, name)
+				}
+			}
+			folder, err := generator.OpenFolder(dir)
+			must(t, err)
+			words, err := generator.Recover(folder.Fs)
+			must(t, errors.Join(err, folder.Close()))
+			found := contents(t, dir)
+			switch {
+			case maps.Equal(found, old):
+				ends["old"]++
+			case maps.Equal(found, applied):
+				ends["new"]++
+			default:
+				t.Errorf("kill %d: neither the old tree nor the new one\n%s", i, cmp.Diff(old, found))
+			}
+			if words != "" {
+				ends["on the way"]++
+			}
+		}
+		t.Logf("%d kills of %s left the old tree, %d the new one; %d were on the way", ends["old"], test.name, ends["new"], ends["on the way"])
+		if ends["on the way"] == 0 {
+			t.Errorf("no kill of %s came while it wrote", test.name)
+		}
+	}
+}
+
+// number is what a variable of the environment says.
+func number(t *testing.T, variable string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	must(t, err)
+	return n
+}
+
+// age makes somebody's own folder of a fresh one: a third of the files is other than kitout's, a third is not there.
+func age(t *testing.T, dir string) {
+	t.Helper()
+	i := 0
+	must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || entry.Name() == ".env" {
+			return err
+		}
+		switch i++; i % 3 {
+		case 0:
+			return os.Remove(path)
+		case 1:
+			return errors.Join(os.WriteFile(path, []byte("theirs\n"), 0o644), os.Chmod(path, 0o640))
+		}
+		return nil
+	}))
+	must(t, exec.Command("find", dir, "-type", "d", "-empty", "-delete").Run())
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	if output, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+}
+
+// contents are the mode and the text of everything in a folder but the journals.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if path == filepath.Join(dir, ".kitout", "undo") {
+			return fs.SkipDir
+		}
+		info, err := entry.Info()
+		must(t, err)
+		text := info.Mode().String()
+		if entry.Type().IsRegular() {
+			data, err := os.ReadFile(path)
+			must(t, err)
+			text += " " + string(data)
+		}
+		found[path[len(dir):]] = text
+		return nil
+	}))
+	return found
 }
 
 // killAfter runs kitout and kills it, and the git that it runs, when the time is up.
