@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // BaseLayer is the folder of the layer that every repository has, PartsFolder that of the layers that others include.
@@ -25,6 +26,10 @@ type Catalog struct {
 	Questions []*Question
 
 	fsys fs.FS
+
+	files      sync.Once
+	fileSets   map[string][]string
+	filesError error
 }
 
 // Question is one folder of the templates' root, with a folder for each of its choices.

@@ -41,6 +41,9 @@ type Layer struct {
 
 	// DefaultIndex says that the layer writes down the address of the package index, whether it was given or not.
 	DefaultIndex bool `yaml:"default_index"`
+
+	// Detect are the signs of the choice, which Catalog.Signs reads: no repository that is generated needs them.
+	Detect yaml.Node `yaml:"detect"`
 }
 
 // Python is the range of interpreters that every repository supports; only the base states it.
