@@ -1,12 +1,123 @@
 package detect
 
 import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
 	"github.com/kitout/kitout/generator"
 	"github.com/kitout/kitout/generator/tree"
 )
 
-// Detect looks at the folder of a repository ("." is all of it) and returns what is known about the service in it. A tie is no error
-// here: Findings.Tie tells.
-func Detect(_ *tree.Tree, _ string, _ *generator.Catalog) (*Findings, error) {
-	return &Findings{Facts: map[string]Fact{}}, nil
+// frameworkQuestion is the question whose choices say what an application object is, with entry: in their signs.
+const frameworkQuestion = "framework"
+
+// Detect looks at the service in a folder of a repository ("." for all of it) and returns what is known about it. Where a repository has one
+// service only, in a folder of its own, that one is meant. A tie is no error here, and neither is a repository of which nothing is known:
+// Findings.Tie tells the one, empty Facts the other.
+func Detect(t *tree.Tree, folder string, catalog *generator.Catalog) (*Findings, error) {
+	folder = path.Clean(strings.Trim(folder, "/"))
+	k, err := learn(catalog)
+	if err != nil {
+		return nil, err
+	}
+	s := k.scan(t, folder, nil)
+	candidates := s.candidates(k.signs[frameworkQuestion])
+	projects := s.projects(candidates)
+	var others []Project
+	switch {
+	case len(projects) == 1 && projects[0].Path != folder:
+		folder = projects[0].Path
+		s = k.scan(t, folder, nil)
+		candidates = s.candidates(k.signs[frameworkQuestion])
+	case len(projects) > 1:
+		others = slices.DeleteFunc(slices.Clone(projects), func(p Project) bool { return p.Path == folder })
+		if len(others) < len(projects) {
+			s = k.scan(t, folder, paths(others))
+			candidates = s.candidates(k.signs[frameworkQuestion])
+		}
+	}
+	findings := &Findings{Facts: map[string]Fact{}, Projects: others}
+	for _, question := range catalog.Questions {
+		if fact, found := s.question(question.Several, k.signs[question.Name]); found {
+			findings.Facts[question.Name] = fact
+		}
+	}
+	if fact, chosen, found := s.entry(candidates); found {
+		findings.Facts[Entry] = fact
+		s.packageFacts(findings, chosen)
+	}
+	s.facts(findings)
+	return findings, nil
+}
+
+func paths(projects []Project) (all []string) {
+	for _, p := range projects {
+		all = append(all, p.Path)
+	}
+	return all
+}
+
+// packageFacts are the package that the entry is in, and the folder that its imports start from.
+func (s *scan) packageFacts(f *Findings, chosen *candidate) {
+	name, _, nested := strings.Cut(chosen.module.name, ".")
+	at := chosen.source.at(chosen.line)
+	if !nested && !chosen.module.isPackage { // a module of its own beside the package that it starts
+		for _, i := range chosen.source.Imports {
+			first, _, _ := strings.Cut(i.Target(), ".")
+			if first != "" && first != name && s.folders[path.Join(chosen.module.root, first)] {
+				name, at = first, chosen.source.at(i.Line)
+				break
+			}
+		}
+	}
+	confidence := f.Facts[Entry].Confidence
+	f.Facts[Package] = Fact{Value: []string{name}, Evidence: []Evidence{at}, Confidence: confidence}
+	f.Facts[Root] = Fact{Value: []string{chosen.module.root}, Evidence: []Evidence{chosen.source.at(chosen.line)}, Confidence: confidence}
+}
+
+// knowledge is what layers say of repositories.
+type knowledge struct {
+	signs     map[string][]generator.Signed // by question
+	launchers []string
+	clusters  []string
+	words     interest
+}
+
+func learn(catalog *generator.Catalog) (*knowledge, error) {
+	k := &knowledge{signs: map[string][]generator.Signed{}, words: interest{}}
+	sets, err := catalog.FileSets()
+	if err != nil {
+		return nil, err
+	}
+	k.launchers = slices.Concat(sets["commands"], sets["environment"], []string{"pyproject.toml"})
+	k.clusters = sets["kubernetes"]
+	for _, question := range catalog.Questions {
+		signed, err := catalog.Signs(question.Name)
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		k.signs[question.Name] = signed
+		for _, choice := range signed {
+			wanted(choice.Signs, k.words)
+		}
+	}
+	for word := range words(`STATIC_ROOT STATICFILES_DIRS static_folder StaticFiles MEDIA_ROOT UPLOAD_FOLDER health healthz healthcheck health_check livez
+		readyz heartbeat ping`) {
+		k.words[word] = max(k.words[word], 20)
+	}
+	return k, nil
+}
+
+// scan reads the tree for what is known to matter.
+func (k *knowledge) scan(t *tree.Tree, folder string, without []string) *scan {
+	s := read(t, folder, without)
+	s.launchers, s.clusters = k.launchers, k.clusters
+	wanted := interest{}
+	for word, enough := range k.words {
+		wanted[word] = enough
+	}
+	s.parse(wanted)
+	return s
 }
