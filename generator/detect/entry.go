@@ -71,8 +71,9 @@ func (s *scan) made(framework string, sign generator.Sign) (all []candidate) {
 		if source.role != own {
 			continue
 		}
-		makes := func(v python.Value) bool {
-			return v.Kind == python.Call && slices.Contains(sign.Call, source.callee(v.Text))
+		var makes func(v python.Value) bool
+		makes = func(v python.Value) bool { // also where middleware is put around it
+			return v.Kind == python.Call && (slices.Contains(sign.Call, source.callee(v.Text)) || slices.ContainsFunc(v.Items, makes))
 		}
 		base := candidate{source: source, framework: framework, score: sign.Weight * called}
 		for _, assignment := range source.Assignments {
