@@ -22,19 +22,20 @@ func Detect(t *tree.Tree, folder string, catalog *generator.Catalog) (*Findings,
 	if err != nil {
 		return nil, err
 	}
-	s := k.scan(t, folder, nil)
+	known := &reading{sources: map[string]*source{}, texts: map[string][]string{}}
+	s := k.scan(t, known, folder, nil)
 	candidates := s.candidates(k.signs[frameworkQuestion])
 	projects := s.projects(candidates)
 	var others []Project
 	switch {
 	case len(projects) == 1 && projects[0].Path != folder:
 		folder = projects[0].Path
-		s = k.scan(t, folder, nil)
+		s = k.scan(t, known, folder, nil)
 		candidates = s.candidates(k.signs[frameworkQuestion])
 	case len(projects) > 1:
 		others = slices.DeleteFunc(slices.Clone(projects), func(p Project) bool { return p.Path == folder })
 		if len(others) < len(projects) {
-			s = k.scan(t, folder, paths(others))
+			s = k.scan(t, known, folder, paths(others))
 			candidates = s.candidates(k.signs[frameworkQuestion])
 		}
 	}
@@ -111,8 +112,8 @@ func learn(catalog *generator.Catalog) (*knowledge, error) {
 }
 
 // scan reads the tree for what is known to matter.
-func (k *knowledge) scan(t *tree.Tree, folder string, without []string) *scan {
-	s := read(t, folder, without)
+func (k *knowledge) scan(t *tree.Tree, known *reading, folder string, without []string) *scan {
+	s := newScan(t, known, folder, without)
 	s.launchers, s.clusters = k.launchers, k.clusters
 	wanted := interest{}
 	for word, enough := range k.words {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"github.com/kitout/kitout/generator"
 	"github.com/kitout/kitout/generator/internal/manifest"
 )
@@ -116,13 +115,18 @@ func (s *scan) hits(sign generator.Sign) []hit {
 	return hits
 }
 
+// dependency is one with the manifest that names it.
+type dependency struct {
+	manifest.Dependency
+	manifest *manifest.Manifest
+}
+
 // packages looks for a distribution in the manifests.
 func (s *scan) packages(sign generator.Sign) (hits []hit) {
-	for _, m := range s.manifests {
-		for _, d := range m.Dependencies {
-			if slices.ContainsFunc(sign.Package, func(name string) bool { return manifest.Normal(name) == d.Name }) {
-				hits = append(hits, hit{Evidence: evidence(m.Path, d.Line, s.lines(m.Path)), weight: sign.Weight * s.share(m, d, sign.Tests)})
-			}
+	for _, name := range sign.Package {
+		for _, asked := range s.dependencies[manifest.Normal(name)] {
+			m, d := asked.manifest, asked.Dependency
+			hits = append(hits, hit{Evidence: evidence(m.Path, d.Line, s.lines(m.Path)), weight: sign.Weight * s.share(m, d, sign.Tests)})
 		}
 	}
 	return hits
@@ -177,52 +181,6 @@ func (s *scan) holding(sign generator.Sign) (hits []hit) {
 	return hits
 }
 
-// matching are the files that fit one of the globs.
-func (s *scan) matching(globs []string, tests bool) (files []file) {
-	matchers := make([]matcher, len(globs))
-	for i, glob := range globs {
-		matchers[i] = newMatcher(glob)
-	}
-	for _, f := range s.files {
-		if f.role != own && !tests {
-			continue
-		}
-		base := path.Base(f.path)
-		if slices.ContainsFunc(matchers, func(m matcher) bool { return m.fits(f.path, base) }) {
-			files = append(files, f)
-		}
-	}
-	return files
-}
-
-// matcher is a glob with the literal beginning and end by which most names are told apart without matching.
-type matcher struct {
-	glob, prefix, suffix string
-	path                 bool
-}
-
-const meta = `*?[{\`
-
-func newMatcher(glob string) matcher {
-	m := matcher{glob: glob, prefix: glob, path: strings.Contains(glob, "/")}
-	if i := strings.IndexAny(glob, meta); i >= 0 {
-		m.prefix = glob[:i]
-		m.suffix = glob[strings.LastIndexAny(glob, `*?]}\`)+1:]
-	}
-	return m
-}
-
-func (m matcher) fits(name, base string) bool {
-	if !m.path {
-		name = base
-	}
-	if !strings.HasPrefix(name, m.prefix) || !strings.HasSuffix(name, m.suffix) {
-		return false
-	}
-	matched, err := doublestar.Match(m.glob, name)
-	return matched && err == nil
-}
-
 // hits looks for a sign in Python code.
 func (s *source) hits(sign generator.Sign) (hits []hit) {
 	note := func(line int) { hits = append(hits, hit{Evidence: s.at(line), weight: sign.Weight}) }
@@ -274,7 +232,7 @@ func (s *source) callee(name string) string {
 
 // wanted are the words by which files are chosen to be read for signs.
 func wanted(signs []generator.Sign, words interest) {
-	const enough, entries = 8, 400
+	const enough, entries = 6, 400
 	for _, sign := range signs {
 		for _, name := range slices.Concat(sign.Import, sign.Call, sign.String) {
 			if sign.Entry {

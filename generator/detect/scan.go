@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/kitout/kitout/generator/internal/manifest"
 	"github.com/kitout/kitout/generator/internal/python"
@@ -78,7 +81,12 @@ type scan struct {
 	folders   map[string]bool
 	manifests []*manifest.Manifest
 	sources   []*source
-	texts     map[string][]string
+
+	dependencies map[string][]dependency // by name
+	globs        map[string][]file       // what fits each
+	known        *reading                // what was read for another folder of the tree
+	taken        map[string]bool         // the sources, by path
+
 	roots     map[string]string // of imports, by folder
 	launchers []string          // globs of the files that start programs
 	clusters  []string          // globs of the files with objects for a cluster
@@ -88,9 +96,19 @@ type scan struct {
 	versionHits []hit
 }
 
-// read looks at the tree, without the folders that are services of their own.
-func read(t *tree.Tree, folder string, without []string) *scan {
-	s := &scan{tree: t, folder: folder, folders: map[string]bool{}, texts: map[string][]string{}, roots: map[string]string{}}
+// reading is what was read of files, whatever they are looked at for.
+type reading struct {
+	sources map[string]*source
+	texts   map[string][]string
+	parsed  int // bytes of Python
+}
+
+// newScan looks at the tree, without the folders that are services of their own.
+func newScan(t *tree.Tree, known *reading, folder string, without []string) *scan {
+	s := &scan{
+		tree: t, known: known, folder: folder, folders: map[string]bool{}, roots: map[string]string{}, globs: map[string][]file{},
+		taken: map[string]bool{}, dependencies: map[string][]dependency{},
+	}
 	for _, f := range t.Files() {
 		if slices.ContainsFunc(without, func(other string) bool { return inside(f.Path, other) }) {
 			continue
@@ -103,11 +121,16 @@ func read(t *tree.Tree, folder string, without []string) *scan {
 			s.files = append(s.files, file{f.Path, role})
 		}
 	}
-	slices.SortStableFunc(s.files, func(a, b file) int {
-		return cmp.Or(cmp.Compare(strings.Count(a.path, "/"), strings.Count(b.path, "/")), cmp.Compare(a.path, b.path))
-	})
+	shallow(s.files)
 	s.readManifests()
 	return s
+}
+
+// shallow sorts files by the depth of their folders, then by path.
+func shallow(files []file) {
+	slices.SortFunc(files, func(a, b file) int {
+		return cmp.Or(cmp.Compare(strings.Count(a.path, "/"), strings.Count(b.path, "/")), cmp.Compare(a.path, b.path))
+	})
 }
 
 // inside says that a path is that of a folder, or of something in it.
@@ -149,6 +172,9 @@ func (s *scan) readManifests() {
 		}
 		m := manifest.Read(queue[0], data)
 		s.manifests = append(s.manifests, m)
+		for _, d := range m.Dependencies {
+			s.dependencies[d.Name] = append(s.dependencies[d.Name], dependency{d, m})
+		}
 		for _, name := range m.Includes {
 			push(name)
 		}
@@ -172,12 +198,12 @@ func evidence(name string, number int, lines []string) Evidence {
 
 // lines returns a text file's lines, and keeps them.
 func (s *scan) lines(name string) []string {
-	if lines, kept := s.texts[name]; kept {
+	if lines, kept := s.known.texts[name]; kept {
 		return lines
 	}
 	data, _ := s.tree.Text(name)
 	lines := splitLines(data)
-	s.texts[name] = lines
+	s.known.texts[name] = lines
 	return lines
 }
 
@@ -203,55 +229,89 @@ type interest map[string]int
 // always are the modules that applications are usually started from: they are read whatever stands in them.
 var always = words("wsgi asgi main app application run server serve manage __main__ settings config passenger_wsgi")
 
+// maxPython is how many bytes of Python are parsed: what comes later is deeper down and says little.
+const maxPython = 8 << 20
+
 // parse reads the Python files that have words of interest and were not read before.
 func (s *scan) parse(wanted interest) {
-	read := map[string]bool{}
-	for _, source := range s.sources {
-		read[source.path] = true
-	}
+	var files []file
 	for _, f := range s.files {
-		base, python := strings.CutSuffix(path.Base(f.path), ".py")
-		if !python || read[f.path] {
-			continue
+		if strings.HasSuffix(f.path, ".py") && !s.taken[f.path] {
+			files = append(files, f)
 		}
-		data, found := s.tree.Text(f.path)
-		if found && (wanted.take(data) || always[base] && f.role == own) {
-			s.sources = append(s.sources, newSource(f, data))
+	}
+	const batch = 64 // read at once
+	for chunk := range slices.Chunk(files, batch) {
+		texts := make([][]byte, len(chunk))
+		parallel(len(chunk), func(i int) { texts[i], _ = s.tree.Text(chunk[i].path) })
+		var parse []int
+		for i, f := range chunk {
+			always := always[strings.TrimSuffix(path.Base(f.path), ".py")] && f.role == own
+			if len(texts[i]) > 0 && (wanted.take(texts[i]) || always) && s.known.parsed+len(texts[i]) <= maxPython {
+				s.known.parsed += len(texts[i])
+				parse = append(parse, i)
+			}
+		}
+		sources := make([]*source, len(parse))
+		parallel(len(parse), func(i int) { sources[i] = s.source(chunk[parse[i]], texts[parse[i]]) })
+		for _, source := range sources {
+			s.taken[source.path] = true
+			s.known.sources[source.path] = source
+			s.sources = append(s.sources, source)
 		}
 	}
 }
 
+// source parses a file, unless that was done before.
+func (s *scan) source(f file, data []byte) *source {
+	if known, found := s.known.sources[f.path]; found {
+		return &source{file: f, Source: known.Source, lines: known.lines, stars: known.stars}
+	}
+	return newSource(f, data)
+}
+
+// parallel calls a function with 0…n-1 on all processors.
+func parallel(n int, call func(int)) {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				call(int(i))
+			}
+		})
+	}
+	all.Wait()
+}
+
 // take says whether a text has a word whose files are not enough yet, and counts it for all the words that it has.
 func (i interest) take(data []byte) bool {
-	wanted := false
-	start := -1
-	count := func(end int) {
-		if left, known := i[string(data[start:end])]; known && left > 0 {
-			wanted = true
+	var has []string
+	start, wanted := -1, false
+	note := func(end int) {
+		word := data[start:end]
+		left, known := i[string(word)]
+		if !known || slices.Contains(has, string(word)) {
+			return
 		}
+		has = append(has, string(word))
+		wanted = wanted || left > 0
 	}
 	for at, c := range data {
-		if c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' {
-			if start < 0 {
-				start = at
-			}
-			continue
-		}
-		if start >= 0 {
-			if count(at); wanted {
-				break
-			}
+		switch letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'; {
+		case letter && start < 0:
+			start = at
+		case !letter && start >= 0:
+			note(at)
 			start = -1
 		}
 	}
-	if !wanted && start >= 0 {
-		count(len(data))
+	if start >= 0 {
+		note(len(data))
 	}
 	if wanted {
-		for word := range i {
-			if i[word] > 0 && bytes.Contains(data, []byte(word)) {
-				i[word]--
-			}
+		for _, word := range has {
+			i[word]--
 		}
 	}
 	return wanted

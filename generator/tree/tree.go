@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -36,11 +37,12 @@ var foreign = map[string]bool{
 // environmentFile marks a folder as a virtual environment, whatever its name (PEP 405).
 const environmentFile = "pyvenv.cfg"
 
-// Tree is the list of a repository's files. Contents are read when they are asked for.
+// Tree is the list of a repository's files. Contents are read when they are asked for. It may be used by several goroutines at once.
 type Tree struct {
 	fsys    fs.FS
 	files   []File
 	skipped []Skipped
+	guard   sync.Mutex // of skipped
 }
 
 // File is one regular file.
@@ -98,13 +100,21 @@ func (t *Tree) folder(name string) error {
 	return nil
 }
 
-func (t *Tree) skip(name, reason string) { t.skipped = append(t.skipped, Skipped{name, reason}) }
+func (t *Tree) skip(name, reason string) {
+	t.guard.Lock()
+	defer t.guard.Unlock()
+	t.skipped = append(t.skipped, Skipped{name, reason})
+}
 
 // Files are the regular files, sorted by path.
 func (t *Tree) Files() []File { return t.files }
 
 // Skipped are the files and folders that could not be read so far.
-func (t *Tree) Skipped() []Skipped { return t.skipped }
+func (t *Tree) Skipped() []Skipped {
+	t.guard.Lock()
+	defer t.guard.Unlock()
+	return slices.Clone(t.skipped)
+}
 
 // File returns the file at that path.
 func (t *Tree) File(name string) (File, bool) {
@@ -137,7 +147,7 @@ func (t *Tree) Text(name string) ([]byte, bool) {
 	if !found || file.Size > MaxSize {
 		return nil, false
 	}
-	data, err := t.read(name)
+	data, err := t.read(file)
 	if err != nil {
 		t.skip(name, reason(err))
 		return nil, false
@@ -149,13 +159,15 @@ func (t *Tree) Text(name string) ([]byte, bool) {
 }
 
 // read takes no more than MaxSize bytes, should the file have grown.
-func (t *Tree) read(name string) (data []byte, err error) {
-	file, err := t.fsys.Open(name)
+func (t *Tree) read(file File) (data []byte, err error) {
+	opened, err := t.fsys.Open(file.Path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return io.ReadAll(io.LimitReader(file, MaxSize))
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	buffer := bytes.NewBuffer(make([]byte, 0, file.Size+bytes.MinRead)) // which is enough to see the end
+	_, err = buffer.ReadFrom(io.LimitReader(opened, MaxSize))
+	return buffer.Bytes(), err
 }
 
 // reason drops the operation and the path, which Skipped names already.

@@ -42,6 +42,7 @@ type tokenizer struct {
 
 func tokenize(data []byte) []token {
 	t := &tokenizer{data: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), line: 1}
+	t.tokens = make([]token, 0, len(t.data)/4) // as many as code mostly has
 	for t.pos < len(t.data) {
 		t.startLine()
 	}

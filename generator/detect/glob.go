@@ -1,0 +1,122 @@
+package detect
+
+import (
+	"path"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// matcher is a glob without alternatives, with the literal beginning and end by which nearly all names are told apart without matching.
+type matcher struct {
+	glob, prefix, suffix string
+	path                 bool // it is about paths, not names
+	plain                bool // it has no more than one *, so that beginning and end tell all
+}
+
+// matchers compiles a glob.
+func matchers(glob string) (all []matcher) {
+	for _, glob := range alternatives(glob) {
+		m := matcher{glob: glob, prefix: glob, path: strings.Contains(glob, "/")}
+		if i := strings.IndexAny(glob, `*?[\`); i >= 0 {
+			m.prefix = glob[:i]
+			m.suffix = glob[strings.LastIndexAny(glob, `*?]\`)+1:]
+			m.plain = len(m.prefix)+1+len(m.suffix) == len(glob) && glob[i] == '*'
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// alternatives writes {a,b} out.
+func alternatives(glob string) []string {
+	open := strings.IndexByte(glob, '{')
+	if open < 0 {
+		return []string{glob}
+	}
+	var all []string
+	depth, start := 0, open+1
+	for i := open; i < len(glob); i++ {
+		switch glob[i] {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		}
+		if depth == 0 || depth == 1 && glob[i] == ',' {
+			for _, rest := range alternatives(glob[start:i] + closing(glob, open)) {
+				all = append(all, glob[:open]+rest)
+			}
+			start = i + 1
+		}
+		if depth == 0 {
+			break
+		}
+	}
+	return all
+}
+
+// closing is what stands behind the brace that closes the one at a position.
+func closing(glob string, open int) string {
+	depth := 0
+	for i := open; i < len(glob); i++ {
+		switch glob[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return glob[i+1:]
+			}
+		}
+	}
+	return ""
+}
+
+func (m matcher) fits(name, base string) bool {
+	if !m.path {
+		name = base
+	}
+	if len(name) < len(m.prefix)+len(m.suffix) || !strings.HasPrefix(name, m.prefix) || !strings.HasSuffix(name, m.suffix) {
+		return false
+	}
+	if m.plain {
+		return !m.path || !strings.Contains(name[len(m.prefix):len(name)-len(m.suffix)], "/")
+	}
+	if m.glob == m.prefix {
+		return name == m.glob
+	}
+	matched, err := doublestar.Match(m.glob, name)
+	return matched && err == nil
+}
+
+// glob returns the files that fit, and keeps them.
+func (s *scan) glob(glob string) []file {
+	if files, kept := s.globs[glob]; kept {
+		return files
+	}
+	files := []file{}
+	for _, m := range matchers(glob) {
+		for _, f := range s.files {
+			if m.fits(f.path, path.Base(f.path)) {
+				files = append(files, f)
+			}
+		}
+	}
+	s.globs[glob] = files
+	return files
+}
+
+// matching are the files that fit one of the globs, in the order of the scan.
+func (s *scan) matching(globs []string, tests bool) (files []file) {
+	seen := map[string]bool{}
+	for _, glob := range globs {
+		for _, f := range s.glob(glob) {
+			if !seen[f.path] && (f.role == own || tests) {
+				seen[f.path] = true
+				files = append(files, f)
+			}
+		}
+	}
+	shallow(files)
+	return files
+}
