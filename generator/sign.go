@@ -18,7 +18,7 @@ import (
 type Sign struct {
 	Package OneOrMore `yaml:"package"` // a distribution that a manifest or a lock names
 	Import  OneOrMore `yaml:"import"`  // a Python module, or one inside it
-	Call    OneOrMore `yaml:"call"`    // a callable, by its dotted name, whatever it is imported as; or a class made from it
+	Call    OneOrMore `yaml:"call"`    // a callable, by its dotted name, whatever it is imported as; or a class made from it, or what takes a subscript
 	String  OneOrMore `yaml:"string"`  // the beginning of a string in Python code
 	File    OneOrMore `yaml:"file"`    // a glob: a file, by its name or, with a slash, by its path
 	In      OneOrMore `yaml:"in"`      // a glob: files that have a line that matches Line

@@ -39,13 +39,13 @@ func Detect(t *tree.Tree, folder string, catalog *generator.Catalog) (*Findings,
 			candidates = s.candidates(k.signs[frameworkQuestion])
 		}
 	}
-	findings := &Findings{Facts: map[string]Fact{}, Projects: others}
+	findings := &Findings{Facts: map[string]Fact{}, Projects: others, several: len(others) == len(projects) && len(others) > 1}
 	for _, question := range catalog.Questions {
 		if fact, found := s.question(question.Several, k.signs[question.Name]); found {
 			findings.Facts[question.Name] = fact
 		}
 	}
-	if fact, chosen, found := s.entry(candidates); found {
+	if fact, chosen, found := s.entry(candidates); found && !findings.several {
 		findings.Facts[Entry] = fact
 		s.packageFacts(findings, chosen)
 	}
@@ -80,10 +80,9 @@ func (s *scan) packageFacts(f *Findings, chosen *candidate) {
 
 // knowledge is what layers say of repositories.
 type knowledge struct {
-	signs     map[string][]generator.Signed // by question
-	launchers []string
-	clusters  []string
-	words     interest
+	signs map[string][]generator.Signed // by question
+	sets  map[string][]string           // of globs, by name
+	words interest
 }
 
 func learn(catalog *generator.Catalog) (*knowledge, error) {
@@ -92,8 +91,7 @@ func learn(catalog *generator.Catalog) (*knowledge, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.launchers = slices.Concat(sets["commands"], sets["environment"], []string{"pyproject.toml"})
-	k.clusters = sets["kubernetes"]
+	k.sets = sets
 	for _, question := range catalog.Questions {
 		signed, err := catalog.Signs(question.Name)
 		if err != nil {
@@ -114,7 +112,7 @@ func learn(catalog *generator.Catalog) (*knowledge, error) {
 // scan reads the tree for what is known to matter.
 func (k *knowledge) scan(t *tree.Tree, known *reading, folder string, without []string) *scan {
 	s := newScan(t, known, folder, without)
-	s.launchers, s.clusters = k.launchers, k.clusters
+	s.sets = k.sets
 	wanted := interest{}
 	for word, enough := range k.words {
 		wanted[word] = enough

@@ -311,7 +311,7 @@ var starter = regexp.MustCompile(`[A-Za-z_][\w.]*:[A-Za-z_]\w*|[A-Za-z_]\w*\.(ws
 func (s *scan) commands() []command {
 	if s.started == nil {
 		s.started = []command{}
-		for _, f := range s.matching(s.launchers, false) {
+		for _, f := range s.matching(slices.Concat(s.sets["commands"], s.sets["environment"], []string{"pyproject.toml"}), false) {
 			lines := s.lines(f.path)
 			for i, line := range lines {
 				if !commented(line) && starter.MatchString(line) {

@@ -18,22 +18,8 @@ func (s *scan) facts(f *Findings) {
 	s.python(f)
 	s.folderFacts(f)
 	s.health(f)
-	for fact, globs := range map[string][]string{
-		Dockerfile: {"{,*.}Dockerfile*", "{,*.}Containerfile*"},
-		Compose:    {"{docker-,}compose*.y{,a}ml"},
-		Helm:       {"Chart.yaml"},
-		Kubernetes: nil,
-	} {
-		var hits []hit
-		if fact == Kubernetes {
-			hits = s.objects()
-		}
-		for _, file := range s.matching(globs, false) {
-			if path.Ext(file.path) != ".dockerignore" {
-				hits = append(hits, hit{Evidence: Evidence{Path: file.path}, weight: certain})
-			}
-		}
-		f.list(fact, hits, func(h hit) string { return h.Path })
+	for _, container := range containers {
+		f.list(container.fact, s.marked(container.files, container.line), func(h hit) string { return h.Path })
 	}
 }
 
@@ -229,7 +215,7 @@ func (s *scan) configured(settings, argument string) (hits []hit) {
 			continue
 		}
 		note := func(v python.Value) {
-			if folder := pathOf(v); folder != "" {
+			if folder := pathOf(v); folder != "" && !strings.HasPrefix(folder, "..") { // of what is not said
 				hits = append(hits, hit{Evidence: source.at(v.Line), weight: 0.8, folder: folder})
 			}
 		}
@@ -308,13 +294,23 @@ func (s *scan) health(f *Findings) {
 	f.list(Health, hits, hit.value)
 }
 
-// objects are the files with objects for a cluster.
-func (s *scan) objects() (hits []hit) {
-	kind := regexp.MustCompile(`^kind:\s*(Deployment|StatefulSet|Service|Ingress|Kustomization|CronJob)\b`)
-	for _, file := range s.matching(s.clusters, false) {
+// containers are the files that describe containers: the set that they are of, and a line that they have.
+var containers = []struct {
+	fact, files string
+	line        *regexp.Regexp
+}{
+	{Dockerfile, "image", regexp.MustCompile(`(?i)^FROM\s`)},
+	{Compose, "compose", regexp.MustCompile(`^services:`)},
+	{Kubernetes, "kubernetes", regexp.MustCompile(`^kind:\s*(Deployment|StatefulSet|Service|Ingress|Kustomization|CronJob|Job|ConfigMap)\b`)},
+	{Helm, "helm", regexp.MustCompile(`^apiVersion:`)},
+}
+
+// marked are the files of a set that have a line, with that line.
+func (s *scan) marked(set string, line *regexp.Regexp) (hits []hit) {
+	for _, file := range s.matching(s.sets[set], false) {
 		lines := s.lines(file.path)
-		if i := slices.IndexFunc(lines, kind.MatchString); i >= 0 {
-			hits = append(hits, hit{Evidence: evidence(file.path, i+1, lines), weight: 0.9})
+		if i := slices.IndexFunc(lines, line.MatchString); i >= 0 {
+			hits = append(hits, hit{Evidence: evidence(file.path, i+1, lines), weight: certain})
 		}
 	}
 	return hits

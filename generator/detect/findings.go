@@ -38,12 +38,16 @@ type Findings struct {
 	Facts map[string]Fact `json:"facts"`
 	// Projects are the folders that look like a service of their own, sorted by path; none if the repository is one service.
 	Projects []Project `json:"projects,omitempty"`
+
+	several bool // there is no service but those of Projects
 }
 
 // Project is a folder of a repository of several that looks like a service of its own.
 type Project struct {
 	Path      string `json:"path"`
 	Framework string `json:"framework"`
+
+	at Evidence
 }
 
 // Fact is a value and what speaks for it. The value of a question may be one that kitout does not offer.
@@ -132,8 +136,13 @@ func filter(values []string, keep func(string) bool) (kept []string) {
 	return kept
 }
 
-// Tie returns a TieError for the first tied fact, by name, that was not decided otherwise, or nil. decided may be nil.
+// Tie returns a TieError for the first tied fact, by name, that was not decided otherwise, or nil. decided may be nil. Of a repository of several
+// services in folders of their own it says that one of the folders must be named.
 func (f *Findings) Tie(decided func(key string) bool) error {
+	if f.several {
+		a, b := f.Projects[0], f.Projects[1]
+		return &TieError{Key: Root, Sides: []Rival{{Value: a.Path, Evidence: []Evidence{a.at}}, {Value: b.Path, Evidence: []Evidence{b.at}}}}
+	}
 	for _, key := range slices.Sorted(maps.Keys(f.Facts)) {
 		if fact := f.Facts[key]; fact.Tied() && (decided == nil || !decided(key)) {
 			return &TieError{Key: key, Sides: []Rival{{fact.Value[0], fact.Evidence, fact.Confidence}, fact.Rivals[0]}}
@@ -156,12 +165,18 @@ func (e *TieError) Unwrap() error { return e.usage() }
 
 func (e *TieError) usage() *generator.UsageError {
 	a, b := e.Sides[0], e.Sides[1]
-	usage := &generator.UsageError{
+	if e.Key == Root {
+		return &generator.UsageError{
+			Flag:    ".",
+			Problem: fmt.Sprintf("the repository holds several services: %s (%s), %s (%s)", a.Value, a.place(), b.Value, b.place()),
+			Hint:    fmt.Sprintf("name the folder of one: %s or %s", a.Value, b.Value),
+		}
+	}
+	return &generator.UsageError{
 		Flag:    "--" + e.Key,
 		Problem: fmt.Sprintf("the repository may mean %s (%s) or %s (%s)", a.Value, a.place(), b.Value, b.place()),
 		Hint:    fmt.Sprintf("say which with --%s %s or --%s %s", e.Key, a.Value, e.Key, b.Value),
 	}
-	return usage
 }
 
 func (r Rival) place() string {

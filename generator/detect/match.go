@@ -21,7 +21,7 @@ const (
 
 	// What a dependency counts for that is not one of the service itself, as parts of a sign's weight: it was asked for by other packages,
 	// by developers or by an extra, or in a folder below the service's.
-	locked, developers, optional, nested = 0.3, 0.5, 0.7, 0.5
+	locked, developers, optional, nested = 0.3, 0.4, 0.7, 0.5
 )
 
 // hit is a sign that was found, and what it counts for there.
@@ -195,6 +195,11 @@ func (s *source) hits(sign generator.Sign) (hits []hit) {
 		for _, call := range s.Calls {
 			if slices.Contains(sign.Call, s.callee(call.Text)) {
 				note(call.Value.Line)
+			}
+		}
+		for _, item := range s.Subscripts {
+			if slices.Contains(sign.Call, item.Text) {
+				note(item.Line)
 			}
 		}
 	case len(sign.String) > 0:

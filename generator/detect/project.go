@@ -18,7 +18,7 @@ func (s *scan) projects(candidates []candidate) (all []Project) {
 		}
 	}
 	for folder, c := range best {
-		all = append(all, Project{folder, c.framework})
+		all = append(all, Project{folder, c.framework, c.source.at(c.line)})
 	}
 	slices.SortFunc(all, func(a, b Project) int { return strings.Compare(a.Path, b.Path) })
 	return all

@@ -27,7 +27,8 @@ const (
 // asides and tests are the folders that make files what they are, in lower case.
 var (
 	asides = words(`docs doc documentation examples example samples sample demo demos vendor vendored third_party thirdparty external extern
-		node_modules bower_components benchmarks benchmark site-packages cookbook tutorials archive`)
+		node_modules bower_components benchmarks benchmark site-packages cookbook tutorials archive
+		notebooks notebook`)
 	tests = words("tests test testing testdata fixtures e2e spec")
 )
 
@@ -87,10 +88,9 @@ type scan struct {
 	known        *reading                // what was read for another folder of the tree
 	taken        map[string]bool         // the sources, by path
 
-	roots     map[string]string // of imports, by folder
-	launchers []string          // globs of the files that start programs
-	clusters  []string          // globs of the files with objects for a cluster
-	started   []command
+	roots   map[string]string   // of imports, by folder
+	sets    map[string][]string // of globs, by name
+	started []command
 
 	versions    []string // of Python, that manifests name
 	versionHits []hit

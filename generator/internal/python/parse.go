@@ -11,6 +11,7 @@ type parser struct {
 	pos     int
 	names   map[string]string
 	calls   []Value
+	items   []Value // subscripts
 	strings []Value
 }
 
@@ -252,7 +253,9 @@ func (p *parser) subscript(value Value, depth int) Value {
 	if value.Kind != Name {
 		return Value{Items: items, Line: value.Line}
 	}
-	return Value{Kind: Subscript, Text: value.Text, Items: items, Line: value.Line}
+	value = Value{Kind: Subscript, Text: value.Text, Items: items, Line: value.Line}
+	p.items = append(p.items, value)
+	return value
 }
 
 // arguments reads what stands in brackets, up to the one that closes. pairs are the keys of a dictionary.

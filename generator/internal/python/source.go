@@ -17,6 +17,7 @@ type Source struct {
 	Calls       []Called
 	Functions   []Function
 	Classes     []Class
+	Subscripts  []Value // of kind Subscript; of a chain of them, the first
 	Strings     []Value // of kind String and Format, without the documentation strings
 }
 
@@ -431,5 +432,6 @@ func (r *reader) collect(p *parser) {
 		place.Line = call.Line
 		r.source.Calls = append(r.source.Calls, Called{Place: place, Value: call})
 	}
+	r.source.Subscripts = append(r.source.Subscripts, p.items...)
 	r.source.Strings = append(r.source.Strings, p.strings...)
 }

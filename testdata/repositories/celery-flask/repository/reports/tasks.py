@@ -1,0 +1,6 @@
+from .app import celery
+
+
+@celery.task
+def build(report_id):
+    return report_id

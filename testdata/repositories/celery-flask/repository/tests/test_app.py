@@ -1,0 +1,5 @@
+import unittest
+
+
+class Test(unittest.TestCase):
+    pass

@@ -1,0 +1,1 @@
+from south.db import db

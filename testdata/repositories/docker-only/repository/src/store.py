@@ -1,0 +1,2 @@
+async def find(db, slug):
+    return "https://example.com"

@@ -1,0 +1,2 @@
+async def pets(db):
+    return []

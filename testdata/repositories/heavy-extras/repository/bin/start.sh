@@ -1,0 +1,2 @@
+#!/bin/sh
+exec newrelic-admin run-program gunicorn cms.wsgi:application

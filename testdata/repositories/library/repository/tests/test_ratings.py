@@ -1,0 +1,5 @@
+import psycopg2
+
+
+def test_rate(app):
+    assert app

@@ -1,0 +1,1 @@
+from telemetry.db import engine  # noqa: F401

@@ -1,0 +1,1 @@
+from wikipages import app as application

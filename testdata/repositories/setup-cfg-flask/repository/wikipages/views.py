@@ -1,0 +1,6 @@
+from wikipages import app
+
+
+@app.route("/<path:name>")
+def page(name):
+    return name

@@ -1,0 +1,3 @@
+from readings.app import build
+
+application = build()

@@ -1,0 +1,6 @@
+from photos import app
+
+
+@app.route("/")
+def index():
+    return "photos"
