@@ -101,7 +101,7 @@ func (p *parser) expression(depth int) Value {
 	list := Value{Kind: List, Items: []Value{first}, Line: first.Line}
 	for p.take(",") {
 		if item := p.single(depth); item.Kind != Other || len(item.Items) > 0 {
-			list.Items = append(list.Items, item)
+			list.Items = keep(list.Items, item)
 		}
 	}
 	return list
@@ -133,7 +133,7 @@ func (p *parser) single(depth int) Value {
 			p.pos++
 		default:
 			before := p.pos
-			parts = append(parts, p.primary(depth))
+			parts = keep(parts, p.primary(depth))
 			if p.pos == before {
 				p.pos++
 			}
@@ -240,21 +240,21 @@ func (p *parser) call(callee Value, line, depth int) Value {
 	if value.Text == "" {
 		return Value{Items: items, Line: line}
 	}
-	p.calls = append(p.calls, value)
+	p.calls = keep(p.calls, value)
 	return value
 }
 
 func (p *parser) subscript(value Value, depth int) Value {
 	_, items, _ := p.arguments(depth)
 	if value.Kind == Subscript {
-		value.Items = append(value.Items, items...)
+		value.Items = keep(value.Items, items...)
 		return value
 	}
 	if value.Kind != Name {
 		return Value{Items: items, Line: value.Line}
 	}
 	value = Value{Kind: Subscript, Text: value.Text, Items: items, Line: value.Line}
-	p.items = append(p.items, value)
+	p.items = keep(p.items, value)
 	return value
 }
 
@@ -271,15 +271,15 @@ func (p *parser) arguments(depth int) (pairs, items []Value, keywords []Keyword)
 		value := p.single(depth + 1)
 		switch {
 		case stars:
-			keywords = append(keywords, Keyword{"**", value})
+			keywords = keep(keywords, Keyword{"**", value})
 		case p.take("="):
-			keywords = append(keywords, Keyword{value.Text, p.single(depth + 1)})
+			keywords = keep(keywords, Keyword{value.Text, p.single(depth + 1)})
 		case p.take(":"):
 			item := p.single(depth + 1)
 			p.take(":") // the step of a slice
-			pairs, items = append(pairs, value), append(items, item)
+			pairs, items = keep(pairs, value), keep(items, item)
 		case len(pairs) == 0 && (value.Kind != Other || len(value.Items) > 0): // not the rest of a comprehension
-			items = append(items, value)
+			items = keep(items, value)
 		}
 		p.take(",")
 		if p.pos == before {
@@ -308,7 +308,7 @@ func (p *parser) parameters() (parameters []Parameter) {
 			star = true
 		}
 		if word != "" {
-			parameters = append(parameters, Parameter{word, star})
+			parameters = keep(parameters, Parameter{word, star})
 		}
 		p.take(",")
 		if p.pos == before {
@@ -391,13 +391,13 @@ func (p *parser) stringAtom(first token) Value {
 	}
 	var more []string
 	for t := p.peek(); t.kind == text || t.kind == format; t = p.peek() {
-		more = append(more, t.text)
+		more = keep(more, t.text)
 		if t.kind == format {
 			value.Kind = Format
 		}
 		p.pos++
 	}
 	value.Text += strings.Join(more, "")
-	p.strings = append(p.strings, value)
+	p.strings = keep(p.strings, value)
 	return value
 }

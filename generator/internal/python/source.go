@@ -1,5 +1,5 @@
 // Package python reads Python source files: what they import, assign, call and define. It runs nothing and never fails; of a file that is no
-// Python it gives what looks like it. Reading takes time and memory in proportion to the file.
+// Python it gives what looks like it. Reading takes time in proportion to the file, and what is kept of it is bounded.
 package python
 
 import (
@@ -83,6 +83,13 @@ type Class struct {
 	Place
 	Name  string
 	Bases []string
+}
+
+// maxItems is how many things of a kind are kept of a file, and of a bracket in it: a file with more holds data.
+const maxItems = 10_000
+
+func keep[T any](list []T, items ...T) []T {
+	return append(list, items[:min(len(items), max(maxItems-len(list), 0))]...)
 }
 
 func join(scope, name string) string {
@@ -286,7 +293,7 @@ func (r *reader) imports(s statement) {
 			if as == "" {
 				as, _, _ = strings.Cut(module, ".")
 			}
-			r.source.Imports = append(r.source.Imports, Import{Place: r.place, Module: module, As: as})
+			r.source.Imports = keep(r.source.Imports, Import{Place: r.place, Module: module, As: as})
 			if !p.take(",") {
 				return
 			}
@@ -312,7 +319,7 @@ func (r *reader) imports(s statement) {
 			}
 			place := r.place
 			place.Line = line
-			r.source.Imports = append(r.source.Imports, Import{Place: place, Module: module, Name: word, As: as})
+			r.source.Imports = keep(r.source.Imports, Import{Place: place, Module: module, Name: word, As: as})
 			if !p.take(",") {
 				return
 			}
@@ -329,7 +336,7 @@ func (r *reader) statement(s statement) {
 	case s.starts("import", "from"):
 	case s.tokens[0].kind == operand && s.tokens[0].text == "@":
 		p.pos = 1
-		r.decorators = append(r.decorators, p.expression(0))
+		r.decorators = keep(r.decorators, p.expression(0))
 		return
 	case word != "" && s.tokens[len(s.tokens)-len(rest)-2].text == "class":
 		p.tokens = rest
@@ -342,17 +349,17 @@ func (r *reader) statement(s statement) {
 				}
 			}
 		}
-		r.source.Classes = append(r.source.Classes, class)
+		r.source.Classes = keep(r.source.Classes, class)
 	case word != "":
 		p.tokens = rest
-		r.source.Functions = append(r.source.Functions, Function{
+		r.source.Functions = keep(r.source.Functions, Function{
 			Place: r.place, Name: word, Decorators: r.decorators, Parameters: p.parameters(),
 		})
 	case s.starts("return"):
 		p.pos = 1
 		value := p.expression(0)
 		if f := r.function(); f != nil {
-			f.Returns = append(f.Returns, value)
+			f.Returns = keep(f.Returns, value)
 		}
 	case len(s.tokens) == 1 && (s.tokens[0].kind == text): // documentation
 	default:
@@ -390,12 +397,12 @@ func (r *reader) assignment(p *parser, s statement) {
 		if sign.kind == operand && (sign.text == "=" || len(sign.text) > 1 && strings.HasSuffix(sign.text, "=") && !comparison[sign.text]) {
 			p.pos++
 			added = added || sign.text != "="
-			targets = append(targets, value)
+			targets = keep(targets, value)
 			continue
 		}
 		for _, target := range targets {
 			if written, key, fits := destination(target); fits {
-				r.source.Assignments = append(r.source.Assignments, Assignment{Place: r.place, Name: written, Key: key, Added: added, Value: value})
+				r.source.Assignments = keep(r.source.Assignments, Assignment{Place: r.place, Name: written, Key: key, Added: added, Value: value})
 			}
 		}
 		if !p.skip() {
@@ -430,8 +437,8 @@ func (r *reader) collect(p *parser) {
 	for _, call := range p.calls {
 		place := r.place
 		place.Line = call.Line
-		r.source.Calls = append(r.source.Calls, Called{Place: place, Value: call})
+		r.source.Calls = keep(r.source.Calls, Called{Place: place, Value: call})
 	}
-	r.source.Subscripts = append(r.source.Subscripts, p.items...)
-	r.source.Strings = append(r.source.Strings, p.strings...)
+	r.source.Subscripts = keep(r.source.Subscripts, p.items...)
+	r.source.Strings = keep(r.source.Strings, p.strings...)
 }

@@ -249,7 +249,7 @@ func TestParseBrokenFiles(t *testing.T) {
 // The cost of reading is bounded, however deep or long what stands in the file is.
 func TestParseHostileFiles(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 20
+	const size = 1 << 18
 	for _, unit := range []string{
 		"(", "[", "{", "f(", "f'{", `f"{f'{`, "a.", "a[0]", "a()", "a().b", "lambda x:", "not ", "-", "x,", "'a' ", "a=", "@", "\\\n", "if x:", "def f(",
 		"import a.", "\t", "if x:\n ", "{'a':", "f\"{x:{", "*", ";", ":", "...",
@@ -310,4 +310,16 @@ func FuzzParse(f *testing.F) {
 			a.Value.Literal()
 		}
 	})
+}
+
+// A file of data must not take the memory of a machine.
+func TestParseKeepsNoMoreThanItMust(t *testing.T) {
+	t.Parallel()
+	source := Parse([]byte(strings.Repeat("x = f('a', y[1])\n", 2*maxItems) + "z = [" + strings.Repeat("1,", 2*maxItems) + "]"))
+	if len(source.Assignments) != maxItems || len(source.Calls) != maxItems || len(source.Strings) != maxItems || len(source.Subscripts) != maxItems {
+		t.Errorf("%d assignments, %d calls, %d strings", len(source.Assignments), len(source.Calls), len(source.Strings))
+	}
+	if list := Parse([]byte("z = [" + strings.Repeat("1,", 2*maxItems) + "]")).Assignments[0].Value; len(list.Items) != maxItems {
+		t.Errorf("%d elements", len(list.Items))
+	}
 }
