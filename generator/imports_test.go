@@ -21,6 +21,7 @@ func TestImports(t *testing.T) {
 		".":                   {"charm.land", "github.com/charmbracelet"},
 		"cmd/internal/prompt": {module + "templates", module + "presets"},
 		"generator":           engine,
+		"generator/merge":     append([]string{module + "generator"}, engine...),
 	}
 	allowed := map[string][]string{"templates": {"embed"}, "presets": {"embed"}}
 	root := ".."
