@@ -41,6 +41,10 @@ type Change struct {
 	Status  Status
 	Old     []byte      // the content on the disk; nil when there is none
 	OldMode fs.FileMode // and its mode
+
+	From      string // the file was there under this path, from which it moves
+	Conflicts int    // places of a merged content that stand between markers
+	Why       string // what the user should know of the decision; may be empty
 }
 
 // Build renders the plan, adds its record, and compares both with what target holds. It writes nothing.
@@ -166,8 +170,15 @@ const (
 	Fail           Resolution = "fail"
 	KeepExisting   Resolution = "keep"
 	ReplaceWithNew Resolution = "replace"
+	MergeBoth      Resolution = "merge"
+	WriteBeside    Resolution = "beside"
 )
 
+// Resolutions are the values of --on-conflict for a new repository, UpdateResolutions for one that kitout knows.
+var (
+	Resolutions       = []string{string(KeepExisting), string(ReplaceWithNew), string(Fail)}
+	UpdateResolutions = []string{string(MergeBoth), string(KeepExisting), string(ReplaceWithNew), string(WriteBeside), string(Fail)}
+)
 
 // Decide settles the conflicts among changes. With Fail, any conflict is a ConflictError that lists them. New secrets are
 // skipped where a .gitignore stays that does not ignore them.

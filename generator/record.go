@@ -36,9 +36,9 @@ type RecordedFile struct {
 	SHA256 string `yaml:"sha256,omitempty"`
 }
 
-// recordFiles returns the record of the rendered files, as files of the repository.
-func (p *Plan) recordFiles(files []File) ([]File, error) {
-	record := Record{Format: recordFormat, Kitout: p.config.Kitout, Answers: map[string][]string{}}
+// recordFiles returns the record of the rendered files, as files of the repository. pending are those that hold conflict markers.
+func (p *Plan) recordFiles(files []File, pending ...string) ([]File, error) {
+	record := Record{Format: recordFormat, Kitout: p.config.Kitout, Answers: map[string][]string{}, Pending: pending}
 	for _, free := range allFree() {
 		if value := *free.of(p.Answers); value != "" {
 			record.Answers[free.Key] = []string{value}
