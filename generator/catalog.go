@@ -140,6 +140,60 @@ func (c *Catalog) Layer(question, choice string) (*Layer, error) {
 	return readLayer(c.fsys, path.Join(question, choice), nil)
 }
 
+// LayerAt reads the layer of an ID, a folder below the templates' root; nil: there is none.
+func (c *Catalog) LayerAt(id string) (*Layer, error) {
+	if !fs.ValidPath(id) {
+		return nil, nil
+	}
+	if _, err := fs.Stat(c.fsys, path.Join(id, "layer.yaml")); err != nil {
+		return nil, nil
+	}
+	return readLayer(c.fsys, id, nil)
+}
+
+// LayerFiles returns the paths of the files that a layer may bring, with those of the parts that it includes, sorted. Which of
+// them a repository has depends on the other answers. The package is still called %package%.
+func (c *Catalog) LayerFiles(layer *Layer) ([]string, error) {
+	files := map[string]bool{}
+	if err := c.addFiles(layer, files, 0); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(files)), nil
+}
+
+func (c *Catalog) addFiles(layer *Layer, files map[string]bool, depth int) error {
+	for _, lock := range layer.Locks {
+		files[lock.Path] = true
+	}
+	for _, pattern := range []string{"files", "*=*/files"} {
+		roots, err := fs.Glob(c.fsys, path.Join(layer.ID, pattern))
+		if err != nil {
+			return err
+		}
+		for _, root := range roots {
+			err := fs.WalkDir(c.fsys, root, func(file string, entry fs.DirEntry, err error) error {
+				if err == nil && !entry.IsDir() {
+					files[strings.TrimSuffix(strings.TrimPrefix(file, root+"/"), templateSuffix)] = true
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for _, part := range layer.Includes {
+		included, err := c.LayerAt(path.Join(PartsFolder, part))
+		if err != nil || included == nil || depth > deepest {
+			return err
+		}
+		if err := c.addFiles(included, files, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Base reads the layer of every repository.
 func (c *Catalog) Base() (*Layer, error) { return readLayer(c.fsys, BaseLayer, nil) }
 

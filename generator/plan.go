@@ -194,6 +194,26 @@ func (p *Plan) collectNext() error {
 	return nil
 }
 
+// Bringers returns the answers to which a repository owes a layer, as question=choice: its own, or those of the layers that
+// include it. The base, which every repository has, is owed to none.
+func (p *Plan) Bringers(id string) (pairs []string) {
+	for _, layer := range p.Layers {
+		includes := slices.ContainsFunc(layer.Includes, func(part string) bool { return path.Join(PartsFolder, part) == id })
+		if layer.ID != id && !includes {
+			continue
+		}
+		switch question, choice := path.Split(layer.ID); {
+		case question == "":
+		case question != PartsFolder+"/":
+			pairs = append(pairs, strings.TrimSuffix(question, "/")+"="+choice)
+		case includes:
+			pairs = append(pairs, p.Bringers(layer.ID)...)
+		}
+	}
+	slices.Sort(pairs)
+	return slices.Compact(pairs)
+}
+
 func (p *Plan) layer(id string) *Layer {
 	for _, layer := range p.Layers {
 		if layer.ID == id {

@@ -126,6 +126,17 @@ func (f *TrackedFile) Text() (base, disk []byte) {
 	return f.base, disk
 }
 
+// DiskMode is the mode on the disk as the record would write it: whether the file is executable is all that counts.
+func (f *TrackedFile) DiskMode() string {
+	switch {
+	case f.disk == nil || f.disk.Mode&executable != 0 == f.isExecutable():
+		return f.Mode
+	case f.isExecutable():
+		return fmt.Sprintf("%04o", 0o644)
+	}
+	return fmt.Sprintf("%04o", 0o755)
+}
+
 // Drift says what this version of kitout would do with a file that it generates from the record's answers.
 type Drift string
 

@@ -120,7 +120,7 @@ func (u *updater) file(file File) error {
 	case now == nil && u.repository.emptied(file.Path):
 		change.Status = Keep
 	case now == nil:
-	case file.Policy == Secret, file.Policy == Once && old != nil:
+	case file.Policy == Secret, file.Policy == Once && old != nil && u.plan.layer(old.Layer) != nil:
 		change.Status = Keep
 	case bytes.Equal(now.Content, file.Content):
 		change.Status = Identical
@@ -222,9 +222,9 @@ func (u *updater) lock(file File) error {
 	case old != nil && old.SHA256 == sum(file.Content):
 		change.Status = Keep
 	case u.followsManifest(file.Path) && u.manifestIsOwn():
-		change.Status, change.Why = Keep, "follows a "+u.manifest+" that is not as kitout wrote it"
+		change.Status, change.Why = Keep, "stays as it is: it follows a "+u.manifest+" that is not as kitout wrote it"
 	case change.Old != nil && (old == nil || old.State == Edited):
-		change.Status, change.Why = Keep, "is not as kitout wrote it"
+		change.Status, change.Why = Keep, "stays as it is: it is not as kitout wrote it"
 	case change.Old != nil:
 		change.Status = Replace
 	}

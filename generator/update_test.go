@@ -155,11 +155,15 @@ func TestUpdateFails(t *testing.T) {
 func TestUpdateOfAnswers(t *testing.T) {
 	templates := shop().with("colour/red/files/red", "red\n").with("colour/red/files/warm/a", "a\n").with("colour/blue/files/blue", "blue\n").
 		with("colour/red/files/notes/b", "b\n").adding("colour/red/layer.yaml", "files: {notes/**: {policy: once}}\n").
-		with("base/files/notes/c", "c\n").with("base/files/notes/d", "d\n")
+		with("base/files/notes/c", "c\n").with("base/files/notes/d", "d\n").
+		with("colour/red/files/notes/e", "red\n").with("colour/blue/files/notes/e", "blue\n").
+		with("colour/red/files/notes/f", "red\n").with("colour/blue/files/notes/f", "blue\n").
+		adding("colour/blue/layer.yaml", "files: {notes/**: {policy: once}}\n")
 	dir, folder := generated(t, templates)
 	edit(t, dir, "warm/a", "mine\n")
 	edit(t, dir, ".env", "KEY=mine\n")
 	edit(t, dir, "notes/c", "mine\n")
+	edit(t, dir, "notes/f", "mine\n")
 	changes, all, err := updated(t, folder, templates.with("base/files/notes/c", "newer\n").with("base/files/notes/d", nil), MergeBoth, "colour=blue")
 	must(t, err)
 	got := map[string]Status{}
@@ -170,6 +174,7 @@ func TestUpdateOfAnswers(t *testing.T) {
 	}
 	wantSame(t, got, map[string]Status{
 		"red": Delete, "warm/a": Keep, "blue": Create, "README.md": Replace, ".env": Keep, "notes/c": Keep, "notes/d": Keep, "notes/b": Delete,
+		"notes/e": Replace, "notes/f": Keep, // the example of another choice does not fit
 	})
 	must(t, Apply(folder.Fs, all))
 	repository, err := OpenRepository(folder.Fs)

@@ -11,19 +11,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// answerFlags are the flags by which a command is told answers.
+// answerFlags are the flags that answer questions.
 type answerFlags struct {
-	preset  *value
+	preset  *value // nil where the command has no such flag
 	answers *value
 	set     *value
-	free    []generator.FreeAnswer // those that the command has flags for
-	given   map[string]string      // questions and free answers by flag
+	given   map[string]string // questions and free answers by flag
 }
 
-// define gives the command a flag for each question and each free answer; catalog is nil when it could not be read.
-func (f *answerFlags) define(cmd *cobra.Command, catalog *generator.Catalog, existing ...generator.FreeAnswer) {
+// questions defines the flags of the questions and of free answers; catalog is nil when it could not be read. It returns the
+// values that --set may have.
+func (f *answerFlags) questions(cmd *cobra.Command, catalog *generator.Catalog, free []generator.FreeAnswer) (pairs []string) {
 	flags := cmd.Flags()
-	var pairs []string
+	flags.SortFlags = false
+	f.given = map[string]string{}
 	if catalog != nil {
 		for _, question := range catalog.Questions {
 			help, kind := question.Choices[0]+" (default)", "CHOICE"
@@ -41,17 +42,16 @@ func (f *answerFlags) define(cmd *cobra.Command, catalog *generator.Catalog, exi
 		}
 	}
 	section(flags, "Questions")
-	f.free = append(slices.Clone(generator.Free), existing...)
-	for _, free := range f.free {
+	for _, free := range free {
 		define(flags, free.Key, free.Kind, free.Help)
 	}
 	section(flags, "Free answers")
-	f.preset = define(flags, "preset", "NAME|FILE", "start from a named set of answers, or from a file of that form")
-	mustComplete(cmd, "preset", presetNames(), cobra.ShellCompDirectiveDefault)
-	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
-	f.set = define(flags, "set", "QUESTION=CHOICE", "answer one question (may be repeated)")
+	return pairs
+}
+
+func (f *answerFlags) defineSet(cmd *cobra.Command, pairs []string) {
+	f.set = define(cmd.Flags(), "set", "QUESTION=CHOICE", "answer one question (may be repeated)")
 	mustComplete(cmd, "set", pairs)
-	section(flags, "Where answers come from")
 }
 
 // lowerFirst begins a title in lower case, but for an abbreviation.
@@ -70,33 +70,45 @@ func mustComplete(cmd *cobra.Command, flag string, values []string, directive ..
 	}
 }
 
-// take remembers the flags that were given on the command line, even empty ones.
-func (f *answerFlags) take(cmd *cobra.Command, catalog *generator.Catalog) {
-	f.given = map[string]string{}
-	note := func(name string) {
+// take remembers the answers that were given on the command line, even empty ones.
+func (f *answerFlags) take(cmd *cobra.Command, catalog *generator.Catalog, free []generator.FreeAnswer) {
+	var names []string
+	for _, question := range catalog.Questions {
+		names = append(names, question.Name)
+	}
+	for _, free := range free {
+		names = append(names, free.Key)
+	}
+	for _, name := range names {
 		if flag := cmd.Flags().Lookup(name); flag.Changed {
 			f.given[name] = flag.Value.String()
 		}
 	}
-	for _, question := range catalog.Questions {
-		note(question.Name)
+}
+
+// resolutionOf is what --on-conflict says, or else otherwise.
+func resolutionOf(flag *value, valid []string, otherwise generator.Resolution) (generator.Resolution, error) {
+	how := flag.String()
+	switch {
+	case flag.words == nil:
+		return otherwise, nil
+	case !slices.Contains(valid, how):
+		return "", &generator.UsageError{Flag: "--on-conflict", Problem: fmt.Sprintf("unknown value %q", how), Hint: generator.Hint(how, valid)}
 	}
-	for _, free := range f.free {
-		note(free.Key)
-	}
+	return generator.Resolution(how), nil
 }
 
 // sources returns the answers that were given, in rising precedence: preset, answers file, --set, flags.
 func (f *answerFlags) sources() ([]generator.Given, error) {
 	var sources []generator.Given
-	if f.preset.words != nil {
+	if f.preset != nil && f.preset.words != nil {
 		given, err := givenPreset(f.preset.String())
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, given)
 	}
-	if f.answers.words != nil {
+	if f.answers != nil && f.answers.words != nil {
 		given, err := givenFile(f.answers.String())
 		if err != nil {
 			return nil, err
@@ -149,15 +161,3 @@ func (f *outputFlags) define(cmd *cobra.Command) {
 
 // silent says that nobody is to be asked: the answer is for a program, or nothing is written.
 func (f *outputFlags) silent() bool { return f.json || f.dryRun || f.diff }
-
-// resolutionOf is what --on-conflict says.
-func resolutionOf(flag *value, valid []string, otherwise generator.Resolution) (generator.Resolution, error) {
-	how := flag.String()
-	switch {
-	case flag.words == nil:
-		return otherwise, nil
-	case !slices.Contains(valid, how):
-		return "", &generator.UsageError{Flag: "--on-conflict", Problem: fmt.Sprintf("unknown value %q", how), Hint: generator.Hint(how, valid)}
-	}
-	return generator.Resolution(how), nil
-}

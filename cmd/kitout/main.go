@@ -97,12 +97,16 @@ func newRoot(s streams, args []string) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp(root))
 	create := newNew(s, slices.Contains(args, "new")) // no other word leads to its flags
-	root.AddCommand(create, newUndo(s), newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
+	root.AddCommand(create, newStatus(s), newDiff(s), newUpdate(s, slices.Contains(args, "update")), newUndo(s), newExplain(s), newReplay(s),
+		newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
 	return root
 }
 
 // explain prints an error and the way out, and returns the exit code.
 func explain(w io.Writer, err error) int {
+	if errors.Is(err, errFound) {
+		return exitConflict
+	}
 	code, hint := exitFailure, ""
 	if usage, is := errors.AsType[*generator.UsageError](err); is {
 		code, hint = exitUsage, usage.Hint

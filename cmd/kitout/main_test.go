@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -27,22 +28,23 @@ func TestInterrupted(t *testing.T) {
 }
 
 func TestFlagsOfTheHelp(t *testing.T) {
-	var help bytes.Buffer
-	if code := run(t.Context(), []string{"help", "new"}, streams{strings.NewReader(""), &help, io.Discard}); code != exitDone {
-		t.Errorf("exit code %d", code)
+	for name, command := range map[string]*cobra.Command{"new": newNew(streams{}, true), "update": newUpdate(streams{}, true)} {
+		var help bytes.Buffer
+		if code := run(t.Context(), []string{"help", name}, streams{strings.NewReader(""), &help, io.Discard}); code != exitDone {
+			t.Errorf("exit code %d", code)
+		}
+		for line := range strings.Lines(help.String()) {
+			if len(strings.TrimSuffix(line, "\n")) > helpWidth {
+				t.Errorf("too long for a terminal: %s", line)
+			}
+		}
+		command.Flags().VisitAll(func(flag *pflag.Flag) {
+			if !strings.Contains(help.String(), "--"+flag.Name+" ") {
+				t.Errorf("--%s is not in the help", flag.Name)
+			}
+			if flag.Annotations[sectionMark] == nil {
+				t.Errorf("--%s has no section", flag.Name)
+			}
+		})
 	}
-	for line := range strings.Lines(help.String()) {
-		if len(strings.TrimSuffix(line, "\n")) > helpWidth {
-			t.Errorf("too long for a terminal: %s", line)
-		}
-	}
-	flags := newNew(streams{}, true).Flags()
-	flags.VisitAll(func(flag *pflag.Flag) {
-		if !strings.Contains(help.String(), "--"+flag.Name+" ") {
-			t.Errorf("--%s is not in the help", flag.Name)
-		}
-		if flag.Annotations[sectionMark] == nil {
-			t.Errorf("--%s has no section", flag.Name)
-		}
-	})
 }

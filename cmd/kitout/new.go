@@ -23,9 +23,6 @@ type newFlags struct {
 	noGit      bool
 }
 
-// newResolutions are the values of --on-conflict.
-var newResolutions = []string{string(generator.KeepExisting), string(generator.ReplaceWithNew), string(generator.Fail)}
-
 // newNew returns the command with its flags, if they are wanted: those of the questions come from the catalogue, which takes
 // longer to read than all other commands take.
 func newNew(s streams, wanted bool) *cobra.Command {
@@ -62,7 +59,7 @@ answers file, --set, flag.`,
 			return err
 		}
 		flags.folder = args[0]
-		flags.take(cmd, catalog)
+		flags.take(cmd, catalog, generator.Free)
 		return runNew(cmd.Context(), catalog, flags, s)
 	}
 	return cmd
@@ -71,18 +68,22 @@ answers file, --set, flag.`,
 // define gives the command its flags; catalog is nil when it could not be read.
 func (f *newFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
 	flags := cmd.Flags()
-	flags.SortFlags = false
-	f.answerFlags.define(cmd, catalog)
+	pairs := f.questions(cmd, catalog, generator.Free)
+	f.preset = define(flags, "preset", "NAME|FILE", "start from a named set of answers, or from a file of that form")
+	mustComplete(cmd, "preset", presetNames(), cobra.ShellCompDirectiveDefault)
+	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
+	f.defineSet(cmd, pairs)
+	section(flags, "Where answers come from")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "ask nothing: defaults for what was not said")
 	f.outputFlags.define(cmd)
 	f.onConflict = define(flags, "on-conflict", "HOW", "files that exist with other content: fail (default), keep or replace them; .env is always kept")
-	mustComplete(cmd, "on-conflict", newResolutions)
+	mustComplete(cmd, "on-conflict", generator.Resolutions)
 	flags.BoolVar(&f.noGit, "no-git", false, "make no git repository and no first commit")
 	section(flags, "Writing")
 }
 
 func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s streams) error {
-	resolution, err := resolutionOf(flags.onConflict, newResolutions, generator.Fail)
+	resolution, err := resolutionOf(flags.onConflict, generator.Resolutions, generator.Fail)
 	if err != nil {
 		return err
 	}
@@ -206,12 +207,15 @@ func interrupted(err error) error {
 func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.Plan, folder *generator.Folder,
 	resolution generator.Resolution, flags newFlags, ask bool, s streams,
 ) error {
-	changes, err := plan.Build(folder.Fs)
-	if err != nil {
-		return err
+	build := func() ([]generator.Change, error) {
+		changes, err := plan.Build(folder.Fs)
+		if err != nil {
+			return nil, err
+		}
+		return changes, generator.Decide(flags.folder, changes, resolution)
 	}
-	decide := func(changes []generator.Change) error { return generator.Decide(flags.folder, changes, resolution) }
-	if err := decide(changes); err != nil {
+	changes, err := build()
+	if err != nil {
 		return err
 	}
 	report := newReport(catalog, plan, flags.folder, changes)
@@ -226,7 +230,7 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	changes, incomplete, err := completeUvLock(ctx, plan, folder, changes, decide)
+	changes, incomplete, err := completeUvLock(ctx, plan, changes, build)
 	if err != nil {
 		return err
 	}
@@ -258,7 +262,7 @@ func confirm(ctx context.Context, report *report, s streams) error {
 	return agree(ctx, "Write these files?", s)
 }
 
-// agree asks before something is written.
+// agree asks before something is written; whoever does not say yes interrupts the command.
 func agree(ctx context.Context, question string, s streams) error {
 	agreed, err := prompt.Confirm(ctx, question, s.in, s.err)
 	if err != nil {

@@ -90,14 +90,14 @@ func (r *report) print(s streams, flags outputFlags) error {
 	case flags.json:
 		return encode(s, r)
 	case flags.diff:
-		return r.printDiff(s.out)
+		return printDiff(s.out, r.Folder, r.changes)
 	case flags.dryRun:
 		for _, file := range r.Files {
 			fmt.Fprintf(s.out, "%-9s %s\n", file.Status, path.Join(r.Folder, file.Path))
 		}
 		return nil
 	}
-	fmt.Fprintf(s.out, "%s: %s\n\nNext:\n", r.Folder, r.counts())
+	fmt.Fprintf(s.out, "%s: %s\n\nNext:\n", r.Folder, counts(r.status))
 	width := 0
 	for _, step := range r.Next {
 		width = max(width, len(step.Command))
@@ -109,8 +109,8 @@ func (r *report) print(s streams, flags outputFlags) error {
 }
 
 // counts says how many files have which status, in words.
-func (r *report) counts() string {
-	return countFiles(r.status, []counted{
+func counts(status map[generator.Status]int) string {
+	return countFiles(status, []counted{
 		{generator.Create, "written"}, {generator.Replace, "replaced"}, {generator.Merge, "merged"}, {generator.Beside, "written beside"},
 		{generator.Delete, "deleted"}, {generator.Keep, "kept"}, {generator.Identical, "identical"}, {generator.Skip, "left out"},
 	})
@@ -154,12 +154,12 @@ func (r *report) summary(w io.Writer) {
 	fmt.Fprintf(w, "  %-20s %d\n\n", "Files to write", r.status[generator.Create]+r.status[generator.Replace])
 }
 
-func (r *report) printDiff(w io.Writer) error {
-	for _, change := range r.changes {
-		name := path.Join(r.Folder, change.Path)
+// printDiff shows the text of what changes write into a folder, but for secrets and the record, which repeats the others.
+func printDiff(w io.Writer, folder string, changes []generator.Change) error {
+	for _, change := range changes {
+		name := path.Join(folder, change.Path)
 		switch {
-		case !change.Status.Writes(),
-			path.Dir(change.Path) == generator.RecordFolder: // it repeats the others
+		case !change.Status.Writes(), path.Dir(change.Path) == generator.RecordFolder:
 			continue
 		case change.Policy == generator.Secret:
 			fmt.Fprintf(w, "diff %s (fresh secrets, not shown)\n", name)
@@ -174,7 +174,7 @@ func (r *report) printDiff(w io.Writer) error {
 		case generator.Beside:
 			now += generator.BesideSuffix
 		}
-		if change.Status == generator.Replace && change.Mode != change.OldMode {
+		if (change.Status == generator.Replace || change.Status == generator.Merge) && change.Mode != change.OldMode {
 			fmt.Fprintf(w, "mode %s %04o, was %04o\n", name, change.Mode, change.OldMode)
 		}
 		if _, err := w.Write(diff.Diff(old, change.Old, now, change.Content)); err != nil {

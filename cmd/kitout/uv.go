@@ -20,10 +20,9 @@ const uvLock = "uv.lock"
 // uvPatience bounds what uv may take: with a cold cache it takes a few seconds.
 const uvPatience = time.Minute
 
-// completeUvLock lets uv complete the uv.lock among the changes, if a new one is due, and builds the changes anew. Where that
+// completeUvLock lets uv complete the uv.lock among the changes, if a new one is due, and has the changes built anew. Where that
 // is not possible the warning says what remains to be done, and a complete lock of before stays.
-func completeUvLock(ctx context.Context, plan *generator.Plan, folder *generator.Folder, changes []generator.Change,
-	decide func([]generator.Change) error,
+func completeUvLock(ctx context.Context, plan *generator.Plan, changes []generator.Change, build func() ([]generator.Change, error),
 ) (completed []generator.Change, warning string, err error) {
 	seed := changeOf(changes, uvLock)
 	if seed == nil || !seed.Status.Writes() {
@@ -42,10 +41,8 @@ func completeUvLock(ctx context.Context, plan *generator.Plan, folder *generator
 		return changes, fmt.Sprintf("uv.lock has the versions but not yet the files: %v; complete it with `uv lock` and commit it", problem), nil
 	}
 	plan.SetLock(uvLock, content)
-	if changes, err = plan.Build(folder.Fs); err != nil {
-		return nil, "", err
-	}
-	return changes, "", decide(changes)
+	changes, err = build()
+	return changes, "", err
 }
 
 func changeOf(changes []generator.Change, path string) *generator.Change {
@@ -72,8 +69,11 @@ func runUvLock(ctx context.Context, changes []generator.Change, pythons []string
 	defer func() { _ = os.RemoveAll(folder) }()
 	manifest := changeOf(changes, "pyproject.toml")
 	text, own := manifest.Content, true
-	if manifest.Status == generator.Keep {
+	switch manifest.Status {
+	case generator.Keep, generator.Beside:
 		text, own = manifest.Old, false
+	case generator.Merge:
+		own = false
 	}
 	for name, content := range map[string][]byte{manifest.Path: text, uvLock: seed} {
 		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {

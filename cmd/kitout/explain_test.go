@@ -1,0 +1,48 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"github.com/kitout/kitout/generator"
+)
+
+func TestChoicesNamed(t *testing.T) {
+	fsys := fstest.MapFS{}
+	for _, id := range []string{"a/x", "a/none", "b/y", "b/none"} {
+		fsys[id+"/layer.yaml"] = &fstest.MapFile{Data: []byte("title: X\n")}
+	}
+	fsys["a/question.yaml"] = &fstest.MapFile{Data: []byte("title: A\ndefault: x\n")}
+	fsys["b/question.yaml"] = &fstest.MapFile{Data: []byte("title: B\ndefault: y\n")}
+	catalog, err := generator.LoadCatalog(fsys)
+	must(t, err)
+	for word, want := range map[string][]string{"x": {"a=x"}, "none": {"a=none", "b=none"}, "b=none": {"b=none"}, "z": nil, "a": nil} {
+		if got := choicesNamed(catalog, word); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", word, got, want)
+		}
+	}
+}
+
+// TestEveryFileIsExplained explains every file and choice there is.
+func TestEveryFileIsExplained(t *testing.T) {
+	dir := t.TempDir() + "/shop"
+	commandLine(t, exitDone, "new", dir, "--no-git", "--yes")
+	c, err := openCheckout(dir, true, streams{})
+	must(t, err)
+	defer c.Close()
+	for i := range c.Files {
+		explained, err := c.explainFile(&c.Files[i])
+		must(t, err)
+		if explained.Title == "" || explained.Edit == "" || explained.Update == "" || len(explained.Answers) == 0 && explained.Layer != generator.BaseLayer {
+			t.Errorf("%+v", explained)
+		}
+	}
+	for _, pair := range choicesOf(c.catalog) {
+		explained, err := explainWord(pair, dir, streams{})
+		must(t, err)
+		if choice, is := explained.(*explainedChoice); !is || choice.Title == "" || len(choice.Sections) == 0 {
+			t.Errorf("%s: %+v", pair, explained)
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newReplay(s streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:               "replay [DIR]",
+		Short:             "Print the command that gives this repository's answers",
+		Args:              oneFolder,
+		ValidArgsFunction: completeFolders,
+		RunE: withCheckout(s, func(c *checkout) error {
+			answers, err := c.answers()
+			if err != nil {
+				return err
+			}
+			if written := c.Record.Kitout; written != version() {
+				fmt.Fprintf(s.err, "warning: kitout %s wrote this repository; this is %s, and may write other files\n", written, version())
+			}
+			command := append([]string{"kitout"}, c.catalog.Command(answers, answers.Name)...)
+			if asJSON {
+				return encode(s, map[string][]string{"command": command})
+			}
+			for i, word := range command {
+				command[i] = shellWord(word)
+			}
+			fmt.Fprintln(s.out, strings.Join(command, " "))
+			return nil
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the words as JSON")
+	return cmd
+}
