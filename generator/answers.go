@@ -411,6 +411,9 @@ func (c *Catalog) Command(a *Answers, directory string) []string {
 		directory = "./" + directory // it would be a flag
 	}
 	arguments := []string{"new", directory}
+	if a.Entry != "" {
+		arguments = []string{"add", "--all", "--dir", directory}
+	}
 	for _, free := range allFree() {
 		if value := *free.of(a); value != "" {
 			arguments = append(arguments, "--"+free.Key, value)

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/kitout/kitout/generator/merge"
 	"github.com/spf13/afero"
 )
 
@@ -194,6 +195,10 @@ func Decide(folder string, changes []Change, resolution Resolution) error {
 			change.Status = Replace // the record says what was generated, also of files that were kept: the base of a merge
 		case resolution == KeepExisting:
 			change.Status = Keep
+		case resolution == WriteBeside:
+			change.Status = Beside
+		case resolution == MergeBoth:
+			change.unite()
 		}
 		if change.Status == Conflict {
 			conflicts = append(conflicts, change.Path)
@@ -203,11 +208,22 @@ func Decide(folder string, changes []Change, resolution Resolution) error {
 		return &ConflictError{Folder: folder, Paths: conflicts}
 	}
 	for _, change := range changes {
-		if change.Path == ".gitignore" && change.Status == Keep {
+		if change.Path == ".gitignore" && (change.Status == Keep || change.Status == Beside) {
 			skipSecrets(changes, string(change.Old))
 		}
 	}
 	return nil
+}
+
+// unite adds to a file that exists what it lacks, where the kind of file allows it; otherwise it stays as it is.
+func (c *Change) unite() {
+	c.Status = Keep
+	if c.Policy == Locked {
+		return
+	}
+	if result, can := merge.Union(c.Path, c.Old, c.Content); can && !bytes.Equal(result.Text, c.Old) {
+		c.Status, c.Content, c.Mode = Merge, result.Text, c.OldMode
+	}
 }
 
 func skipSecrets(changes []Change, gitignore string) {

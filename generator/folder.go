@@ -67,6 +67,9 @@ func (f *Folder) Entries() ([]string, error) {
 	return names, nil
 }
 
+// FS is the folder, which must exist, for who only reads.
+func (f *Folder) FS() fs.FS { return f.root.FS() }
+
 // Close lets go of the folder.
 func (f *Folder) Close() error {
 	if f.root == nil {

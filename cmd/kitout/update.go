@@ -46,7 +46,7 @@ have deleted stays deleted. kitout undo takes an update back.`,
 	}
 	var catalog *generator.Catalog
 	var err error
-	free := slices.DeleteFunc(slices.Clone(generator.Free), func(f generator.FreeAnswer) bool { return slices.Contains(fixedAnswers, f.Key) })
+	free := slices.DeleteFunc(freeOfAdd(), func(f generator.FreeAnswer) bool { return slices.Contains(fixedAnswers, f.Key) })
 	if wanted {
 		catalog, err = loadCatalog()
 		flags.define(cmd, catalog, free)
@@ -93,16 +93,21 @@ func (f *updateFlags) answersGiven() ([]generator.Given, error) {
 }
 
 func runUpdate(ctx context.Context, flags updateFlags, s streams) error {
+	given, err := flags.answersGiven()
+	if err != nil {
+		return err
+	}
+	return updateWith(ctx, flags, given, s)
+}
+
+// updateWith updates a repository with answers beside those of its record.
+func updateWith(ctx context.Context, flags updateFlags, given []generator.Given, s streams) error {
 	resolution := generator.MergeBoth
 	if flags.onConflict != nil {
 		var err error
 		if resolution, err = resolutionOf(flags.onConflict, generator.UpdateResolutions, resolution); err != nil {
 			return err
 		}
-	}
-	given, err := flags.answersGiven()
-	if err != nil {
-		return err
 	}
 	look := flags.dryRun || flags.diff
 	c, err := openCheckout(flags.folder, look, s)

@@ -60,6 +60,19 @@ func Confirm(ctx context.Context, title string, in io.Reader, out io.Writer) (bo
 	return agreed, err
 }
 
+// Option is one of several things to choose from.
+type Option struct{ Label, Value string }
+
+// Several asks for any number of options; all are preselected. It returns their values.
+func Several(ctx context.Context, title string, options []Option, in io.Reader, out io.Writer) ([]string, error) {
+	offered, chosen := make([]huh.Option[string], len(options)), make([]string, len(options))
+	for i, option := range options {
+		offered[i], chosen[i] = huh.NewOption(option.Label, option.Value), option.Value
+	}
+	err := run(ctx, in, out, huh.NewMultiSelect[string]().Title(title).Options(offered...).Value(&chosen))
+	return chosen, err
+}
+
 // interview is one run through the questions.
 type interview struct {
 	catalog *generator.Catalog

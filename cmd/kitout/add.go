@@ -1,0 +1,532 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kitout/kitout/cmd/internal/prompt"
+	"github.com/kitout/kitout/generator"
+	"github.com/kitout/kitout/generator/detect"
+	"github.com/kitout/kitout/generator/lock"
+	"github.com/kitout/kitout/generator/tree"
+	"github.com/spf13/cobra"
+)
+
+// addFlags is what `kitout add` was told.
+type addFlags struct {
+	answerFlags
+	outputFlags
+	what       []string
+	all        bool
+	folder     string
+	yes        bool
+	onConflict *value
+}
+
+// newAdd returns the command with its flags, if they are wanted.
+func newAdd(s streams, wanted bool) *cobra.Command {
+	var flags addFlags
+	var catalog *generator.Catalog
+	var err error
+	cmd := &cobra.Command{
+		Use:   "add [WHAT…]",
+		Short: "Add what a repository lacks",
+		Long: `Add to a repository what it lacks for production. WHAT is a question, for its
+default choice; a choice; or question=choice. What the repository has made of
+itself is found in its files, and flags say otherwise.
+
+No line of the application changes: what is written stands around it, in a Python
+package of its own. Files that exist stay as they are, unless --on-conflict says
+otherwise. kitout undo takes an addition back.`,
+		Example: `  kitout add --all
+  kitout add nginx backup
+  kitout add ci=github --on-conflict merge
+  kitout add --all --entry 'shop.web:create_app()' --dry-run`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return whatToAdd(catalog), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	if wanted {
+		catalog, err = loadCatalog()
+		flags.define(cmd, catalog)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err != nil {
+			return err
+		}
+		flags.what = args
+		flags.take(cmd, catalog, freeOfAdd())
+		return runAdd(cmd.Context(), catalog, flags, s)
+	}
+	return cmd
+}
+
+func freeOfAdd() []generator.FreeAnswer { return slices.Concat(generator.FreeExisting, generator.Free) }
+
+func (f *addFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
+	flags := cmd.Flags()
+	pairs := f.questions(cmd, catalog, freeOfAdd())
+	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
+	f.defineSet(cmd, pairs)
+	section(flags, "Where answers come from")
+	flags.BoolVar(&f.all, "all", false, "add everything that is missing")
+	flags.StringVar(&f.folder, "dir", ".", "the repository `DIR`, or a service's folder in it")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "ask nothing")
+	f.outputFlags.define(cmd)
+	f.onConflict = define(flags, "on-conflict", "HOW", "files that exist with other content: keep them (default), add to them what they lack (merge), write beside them, replace them, or fail")
+	mustComplete(cmd, "on-conflict", generator.UpdateResolutions)
+	section(flags, "Writing")
+}
+
+// whatToAdd are the words that `kitout add` understands.
+func whatToAdd(catalog *generator.Catalog) (words []string) {
+	if catalog == nil {
+		return nil
+	}
+	for _, question := range catalog.Questions {
+		words = append(words, question.Name)
+		for _, choice := range question.Choices {
+			words = append(words, question.Name+"="+choice)
+		}
+	}
+	return words
+}
+
+func runAdd(ctx context.Context, catalog *generator.Catalog, flags addFlags, s streams) error {
+	resolution, err := resolutionOf(flags.onConflict, generator.UpdateResolutions, generator.KeepExisting)
+	if err != nil {
+		return err
+	}
+	wanted, err := wantedOf(catalog, flags.what)
+	if err != nil {
+		return err
+	}
+	given, err := flags.sources()
+	if err != nil {
+		return err
+	}
+	folder, err := generator.OpenFolder(flags.folder)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	if !folder.Exists {
+		return &generator.UsageError{Flag: "--dir", Problem: fmt.Sprintf("there is no folder %q", flags.folder), Hint: "kitout new writes a new repository"}
+	}
+	if err := recoverFolder(folder, flags.dryRun || flags.diff, s); err != nil {
+		return err
+	}
+	record, err := generator.ReadRecord(folder.Fs)
+	if err != nil {
+		return err
+	}
+	ask := !flags.yes && !flags.silent() && prompt.Terminal(s.in, s.err)
+	if len(wanted) == 0 && !flags.all {
+		if !ask {
+			return &generator.UsageError{Flag: "WHAT", Problem: "say what to add", Hint: "--all, or some of: " + strings.Join(questionNames(catalog), ", ")}
+		}
+		if wanted, err = askWhat(ctx, catalog, record, s); err != nil {
+			return err
+		}
+	}
+	if record != nil {
+		_ = folder.Close()
+		return addToOwn(ctx, catalog, record, wanted, flags, given, s)
+	}
+	a, err := newAddition(catalog, folder, flags.folder, wanted, flags.all, given)
+	if err != nil {
+		return err
+	}
+	return a.write(ctx, resolution, ask, flags, s)
+}
+
+// wantedOf reads the words after `kitout add`: the choices by question, none for a question's default.
+func wantedOf(catalog *generator.Catalog, words []string) (map[string][]string, error) {
+	wanted := map[string][]string{}
+	for _, word := range words {
+		name, choices, isPair := strings.Cut(word, "=")
+		question := catalog.Question(name)
+		switch {
+		case isPair && question == nil:
+			return nil, &generator.UsageError{Flag: "WHAT", Problem: fmt.Sprintf("there is no question %q", name), Hint: generator.Hint(name, questionNames(catalog))}
+		case isPair:
+			wanted[name] = strings.Split(choices, ",") // Resolve checks them
+		case question != nil:
+			if _, more := wanted[name]; !more {
+				wanted[name] = nil
+			}
+		default:
+			pair, err := pairOf(catalog, word)
+			if err != nil {
+				return nil, err
+			}
+			wanted[pair[0]] = append(wanted[pair[0]], pair[1])
+		}
+	}
+	return wanted, nil
+}
+
+// pairOf finds the only question that has a choice of that name.
+func pairOf(catalog *generator.Catalog, choice string) ([2]string, error) {
+	var pairs [][2]string
+	var full, all []string
+	for _, question := range catalog.Questions {
+		all = append(append(all, question.Name), question.Choices...)
+		if slices.Contains(question.Choices, choice) {
+			pairs = append(pairs, [2]string{question.Name, choice})
+			full = append(full, question.Name+"="+choice)
+		}
+	}
+	switch len(pairs) {
+	case 0:
+		slices.Sort(all)
+		return [2]string{}, &generator.UsageError{
+			Flag: "WHAT", Problem: fmt.Sprintf("%q is neither a question nor a choice", choice), Hint: generator.Hint(choice, slices.Compact(all)),
+		}
+	case 1:
+		return pairs[0], nil
+	}
+	return [2]string{}, &generator.UsageError{Flag: "WHAT", Problem: fmt.Sprintf("%q is a choice of several questions", choice), Hint: "say which: " + strings.Join(full, ", ")}
+}
+
+func questionNames(catalog *generator.Catalog) (names []string) {
+	for _, question := range catalog.Questions {
+		names = append(names, question.Name)
+	}
+	return names
+}
+
+// nothing is the choice by which a question is answered with leaving it alone.
+const nothing = "none"
+
+// askWhat lets the user choose among the questions that may be left alone, and are so far.
+func askWhat(ctx context.Context, catalog *generator.Catalog, record *generator.Record, s streams) (map[string][]string, error) {
+	var options []prompt.Option
+	for _, question := range catalog.Questions {
+		if !slices.Contains(question.Choices, nothing) {
+			continue
+		}
+		if record == nil || slices.Equal(record.Answers[question.Name], []string{nothing}) {
+			options = append(options, prompt.Option{Label: question.Title + " – " + question.Help, Value: question.Name})
+		}
+	}
+	if len(options) == 0 {
+		return map[string][]string{}, nil
+	}
+	chosen, err := prompt.Several(ctx, "What is to be added?", options, s.in, s.err)
+	if err != nil {
+		return nil, interrupted(err)
+	}
+	wanted := map[string][]string{}
+	for _, question := range chosen {
+		wanted[question] = nil
+	}
+	return wanted, nil
+}
+
+// addToOwn adds to a repository that kitout has written into before: an update with other answers.
+func addToOwn(ctx context.Context, catalog *generator.Catalog, record *generator.Record, wanted map[string][]string, flags addFlags,
+	given []generator.Given, s streams,
+) error {
+	update := updateFlags{outputFlags: flags.outputFlags, folder: flags.folder, yes: flags.yes, onConflict: flags.onConflict}
+	asked := generator.Given{Origin: "add %s", Values: map[string][]string{}}
+	for _, question := range catalog.Questions {
+		choices, is := wanted[question.Name]
+		now := record.Answers[question.Name]
+		unanswered := len(now) == 0 || slices.Equal(now, []string{nothing})
+		switch {
+		case is && len(choices) > 0 && question.Several && !unanswered:
+			asked.Values[question.Name] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(now, choices))))
+		case is && len(choices) > 0:
+			asked.Values[question.Name] = choices
+		case (is || flags.all) && unanswered && question.Default != nothing:
+			asked.Values[question.Name] = []string{question.Default}
+		}
+	}
+	return updateWith(ctx, update, append(given, asked), s)
+}
+
+// addition is what is to be added to a repository that kitout has not written into.
+type addition struct {
+	catalog  *generator.Catalog
+	options  generator.Options
+	folder   *generator.Folder
+	name     string // the folder, as the user named it
+	findings *detect.Findings
+	tree     *tree.Tree
+	plan     *generator.Plan
+	warnings []string
+}
+
+func newAddition(catalog *generator.Catalog, folder *generator.Folder, name string, wanted map[string][]string, all bool, given []generator.Given) (*addition, error) {
+	a := &addition{catalog: catalog, folder: folder, name: name}
+	var table *lock.Table
+	var err error
+	if a.options, table, err = options(); err != nil {
+		return nil, err
+	}
+	if a.tree, err = tree.Read(folder.FS()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, generator.Cause(err))
+	}
+	if a.findings, err = detect.Detect(a.tree, ".", catalog); err != nil {
+		return nil, err
+	}
+	decided := func(key string) bool {
+		return slices.ContainsFunc(given, func(g generator.Given) bool { return g.Values[key] != nil }) || wanted[key] != nil
+	}
+	if err := a.service(decided); err != nil {
+		return nil, err
+	}
+	if err := a.findings.Tie(decided); err != nil {
+		return nil, err
+	}
+	absolute, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	found := a.found()
+	for {
+		sources := append([]generator.Given{found}, given...)
+		sources = append(sources, a.asked(wanted, all, found, decided))
+		answers, err := catalog.Resolve(filepath.Base(absolute), table.Provides, sources...)
+		if err != nil {
+			return nil, err
+		}
+		a.plan, err = catalog.NewPlan(answers, a.options)
+		if err == nil {
+			return a, errors.Join(a.packageIsFree(answers.Package), a.manifestIsThere())
+		}
+		if !a.forget(found, err, decided) {
+			return nil, err
+		}
+	}
+}
+
+// service refuses a folder without an application, or with several.
+func (a *addition) service(decided func(string) bool) error {
+	known := func(key string) bool { return decided(key) || a.findings.Value(key) != "" }
+	framework := a.findings.Value("framework")
+	switch {
+	case len(a.findings.Projects) > 0 && !known("entry"):
+		var folders []string
+		for _, project := range a.findings.Projects {
+			folders = append(folders, fmt.Sprintf("%s (%s)", path.Join(filepath.ToSlash(a.name), project.Path), project.Framework))
+		}
+		return &generator.UsageError{Flag: "--dir", Problem: "there are several services", Hint: "name the folder of one: " + strings.Join(folders, ", ")}
+	case !known("framework"):
+		return &generator.UsageError{
+			Flag: "--framework", Problem: "no file tells which framework this is written in",
+			Hint: "give it with --framework, and the application with --entry; kitout new writes a new repository",
+		}
+	case !decided("framework") && a.findings.Given(a.catalog).Values["framework"] == nil:
+		return &generator.UsageError{
+			Flag: "--framework", Problem: fmt.Sprintf("%s was found (%s), which kitout has no layer for", framework, places(a.findings.Facts["framework"].Evidence)),
+			Hint: generator.Hint("", a.catalog.Question("framework").Choices),
+		}
+	case !known("entry"):
+		return &generator.UsageError{Flag: "--entry", Problem: "no file tells what a server loads", Hint: "give it: --entry shop.web:app, or with () for a factory"}
+	}
+	return nil
+}
+
+// found are the answers that the repository's files give.
+func (a *addition) found() generator.Given {
+	found := a.findings.Given(a.catalog)
+	take := func(key, value string) {
+		if value != "" {
+			found.Values[key] = []string{value}
+		}
+	}
+	if name := a.findings.Value(detect.Name); name != "" {
+		take("name", strings.Trim(notInName.ReplaceAllString(strings.ToLower(name), "-"), "-"))
+	}
+	if root := a.findings.Value(detect.Root); root != "." {
+		take("source", root)
+	}
+	for _, key := range []string{"entry", "migrate", "test", "settings-module", "url-scheme"} {
+		take(key, a.findings.Value(key))
+	}
+	if static := a.findings.Value(detect.Static); static != "" && len(a.tree.Glob(static+"/**")) > 0 {
+		take("static", static)
+	}
+	take("manifest", a.manifest())
+	if version := a.findings.Value(detect.Python); slices.Contains(a.pythons(), version) {
+		take("python", version)
+	}
+	return found
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9]+`)
+
+func (a *addition) pythons() []string {
+	base, err := a.catalog.Base()
+	if err != nil || base.Python == nil {
+		return nil
+	}
+	return base.Python.Images
+}
+
+// lockable is what `uv pip compile` takes for a manifest.
+var lockable = regexp.MustCompile(`(\.txt|\.in|(^|/)pyproject\.toml|(^|/)setup\.(py|cfg))$`)
+
+// manifest is the leading one of those that can be locked.
+func (a *addition) manifest() string {
+	for _, file := range a.findings.Facts[detect.Manifest].Value {
+		if lockable.MatchString(file) {
+			return file
+		}
+	}
+	return ""
+}
+
+// asked are the answers that follow from what is to be added: what may be left alone is, unless it is wanted.
+func (a *addition) asked(wanted map[string][]string, all bool, found generator.Given, decided func(string) bool) generator.Given {
+	asked := generator.Given{Origin: "add %s", Values: map[string][]string{}}
+	for _, question := range a.catalog.Questions {
+		choices, is := wanted[question.Name]
+		switch {
+		case len(choices) > 0:
+			asked.Values[question.Name] = choices
+		case is && found.Values[question.Name] == nil && !decided(question.Name):
+			asked.Values[question.Name] = []string{question.Default}
+		case !is && !all && !decided(question.Name) && slices.Contains(question.Choices, nothing):
+			asked.Values[question.Name] = []string{nothing}
+		}
+	}
+	return asked
+}
+
+// forget drops an answer that was found, and does not go with another one; what was said stays.
+func (a *addition) forget(found generator.Given, err error, decided func(string) bool) bool {
+	usage, is := errors.AsType[*generator.UsageError](err)
+	if !is || !usage.Combination {
+		return false
+	}
+	flag, choice, _ := strings.Cut(strings.TrimPrefix(usage.Flag, "--"), " ")
+	if decided(flag) || !slices.Contains(found.Values[flag], choice) {
+		return false
+	}
+	delete(found.Values, flag)
+	a.warnings = append(a.warnings, fmt.Sprintf("%s %s was found (%s), but it %s", flag, choice, places(a.findings.Facts[flag].Evidence), usage.Problem))
+	return true
+}
+
+// places names at most two pieces of evidence.
+func places(evidence []detect.Evidence) string {
+	var all []string
+	for _, e := range evidence[:min(2, len(evidence))] {
+		all = append(all, e.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// packageIsFree refuses a package that is there already: what stands in it would be kept, and miss what belongs to it.
+func (a *addition) packageIsFree(name string) error {
+	if len(a.tree.Glob(name+"/**")) == 0 {
+		return nil
+	}
+	return &generator.UsageError{
+		Flag: "--package", Problem: fmt.Sprintf("there is a folder %s, which is to hold what stands around the application", name), Hint: "choose another with --package",
+	}
+}
+
+// manifestIsThere refuses a dependency tool that has nothing to lock.
+func (a *addition) manifestIsThere() error {
+	name := manifest(a.plan)
+	if _, found := a.tree.File(name); found {
+		return nil
+	}
+	return &generator.UsageError{
+		Flag: "--manifest", Problem: fmt.Sprintf("there is no %s that declares the packages", name), Hint: "name the file with --manifest, or another tool with --deps",
+	}
+}
+
+func (a *addition) write(ctx context.Context, resolution generator.Resolution, ask bool, flags addFlags, s streams) error {
+	build := func() ([]generator.Change, error) {
+		changes, err := a.plan.Build(a.folder.Fs)
+		if err != nil {
+			return nil, err
+		}
+		return changes, generator.Decide(flags.folder, changes, resolution)
+	}
+	changes, err := build()
+	if err != nil {
+		return err
+	}
+	report := a.newReport(changes)
+	if flags.dryRun || flags.diff {
+		return report.print(s, flags.outputFlags)
+	}
+	if ask {
+		a.tell(s)
+		if err := confirm(ctx, report, s); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := a.folder.Write(changes, func(string) error { return nil }); err != nil {
+		return err
+	}
+	report.Written = true
+	return report.print(s, flags.outputFlags)
+}
+
+// tell shows what was found, and where.
+func (a *addition) tell(s streams) {
+	fmt.Fprintln(s.err, "Found:")
+	for _, key := range append(questionNames(a.catalog), "entry") {
+		if fact, found := a.findings.Facts[key]; found {
+			fmt.Fprintf(s.err, "  %-20s %s (%s)\n", key, fact, places(fact.Evidence))
+		}
+	}
+}
+
+func (a *addition) newReport(changes []generator.Change) *report {
+	r := newReport(a.catalog, a.plan, a.name, changes)
+	r.Warnings = append(a.warnings, r.Warnings...)
+	for _, free := range generator.FreeExisting {
+		r.Answers[free.Key] = a.plan.Answers.Value(free.Key)[0]
+	}
+	var kept []string
+	for _, change := range changes {
+		if change.Status == generator.Keep && change.Policy != generator.Secret {
+			kept = append(kept, change.Path)
+		}
+	}
+	if len(kept) > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("kept as they are: %s; --on-conflict merge adds what they lack, beside writes the new ones beside them", strings.Join(kept, ", ")))
+	}
+	for _, question := range []string{"database", "deps", "server"} {
+		if fact := a.findings.Facts[question]; len(fact.Value) > 0 && !slices.Contains(a.catalog.Question(question).Choices, fact.Value[0]) {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%s %s was found (%s), which kitout has no layer for; what is written takes %s",
+				question, fact, places(fact.Evidence), strings.Join(a.plan.Answers.Choices[question], ", ")))
+		}
+	}
+	if place := a.databaseElsewhere(); place != "" {
+		r.Warnings = append(r.Warnings, place+": let the application take its database from the variable DATABASE_URL")
+	}
+	return r
+}
+
+// databaseElsewhere returns where the application chooses its database, if none of its files reads DATABASE_URL. A framework with a
+// settings module gets it by way of that.
+func (a *addition) databaseElsewhere() string {
+	fact := a.findings.Facts["database"]
+	if a.plan.Answers.Settings != "" || len(fact.Evidence) == 0 {
+		return ""
+	}
+	for _, file := range a.tree.Glob("*.py") {
+		if text, _ := a.tree.Text(file); strings.Contains(string(text), "DATABASE_URL") {
+			return ""
+		}
+	}
+	return places(fact.Evidence[:1])
+}
