@@ -43,7 +43,7 @@ func Apply(target afero.Fs, changes []Change) error {
 	}
 	if err != nil {
 		if _, failure := t.takeBack(j, done); failure != nil {
-			err = errors.Join(err, fmt.Errorf("and what was written could not be taken back: %w", failure))
+			err = fmt.Errorf("%v; what was written could not be taken back, which the next run tries again: %v", err, failure)
 		}
 		return err
 	}

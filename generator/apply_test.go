@@ -15,6 +15,11 @@ import (
 func disk(tb testing.TB, files tree) (string, *Folder) {
 	tb.Helper()
 	dir := tb.TempDir()
+	return dir, diskAt(tb, dir, files)
+}
+
+func diskAt(tb testing.TB, dir string, files tree) *Folder {
+	tb.Helper()
 	for name, text := range files {
 		name = filepath.Join(dir, name)
 		must(tb, os.MkdirAll(filepath.Dir(name), 0o755))
@@ -23,7 +28,7 @@ func disk(tb testing.TB, files tree) (string, *Folder) {
 	folder, err := OpenFolder(dir)
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, folder.Close()) })
-	return dir, folder
+	return folder
 }
 
 func must(tb testing.TB, err error) {

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !aix && !solaris
 
 package generator
 
@@ -15,7 +15,7 @@ import (
 func lockFolder(target afero.Fs) (release func(), err error) {
 	folder, err := target.Open(".")
 	if err != nil {
-		return nil, err
+		return nil, about(".", err)
 	}
 	release = func() { _ = folder.Close() }
 	if file, is := folder.(interface{ Fd() uintptr }); is {

@@ -2,6 +2,7 @@ package generator
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -50,6 +51,57 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestFullDiskInPlace fills a disk but for a few pages: what does not fit is taken back.
+func TestFullDiskInPlace(t *testing.T) {
+	const rounds = 40
+	fits := 0
+	for pages := range int64(rounds) {
+		dir := mount(t, "size=256k")
+		folder := diskAt(t, dir, before)
+		changes := mix(t, folder)
+		filler := filepath.Join(dir, "filler")
+		if os.WriteFile(filler, make([]byte, 256<<10), 0o600) == nil {
+			t.Fatal("the disk is not full")
+		}
+		info, err := os.Stat(filler)
+		must(t, err)
+		must(t, os.Truncate(filler, info.Size()-pages*4096))
+		old := snapshot(t, dir)
+		if err = Apply(folder.Fs, changes); err == nil {
+			fits++
+			continue
+		}
+		wantError(t, err, "no space left on device")
+		wantSame(t, snapshot(t, dir), old)
+	}
+	if fits == 0 || fits == rounds {
+		t.Errorf("%d of %d fitted", fits, rounds)
+	}
+}
+
+func TestReadOnlyFolder(t *testing.T) {
+	for name, journal := range map[string]string{"finished": journalFile, "unfinished": unfinishedFile} {
+		dir := mount(t, "size=256k")
+		folder := diskAt(t, dir, before)
+		must(t, Apply(folder.Fs, mix(t, folder)))
+		must(t, os.Rename(filepath.Join(dir, journalFile), filepath.Join(dir, journal)))
+		old := snapshot(t, dir)
+		remountReadOnly(t, dir)
+		_, err := Undo(folder.Fs)
+		wantError(t, err, "read-only file system")
+		_, err = Recover(folder.Fs)
+		if name == "unfinished" {
+			wantError(t, err, "read-only file system")
+		} else {
+			must(t, err)
+			changes, err := compareAll(folder.Fs, []File{{Path: "fresh", Content: []byte("x\n"), Mode: 0o644}})
+			must(t, err)
+			wantError(t, Apply(folder.Fs, changes), "read-only file system")
+		}
+		wantSame(t, snapshot(t, dir), old)
+	}
+}
+
 // mount gives a small file system in memory, for this test only.
 func mount(t *testing.T, options string) string {
 	t.Helper()
@@ -68,8 +120,13 @@ func mount(t *testing.T, options string) string {
 func readOnly(t *testing.T) string {
 	t.Helper()
 	dir := mount(t, "size=64k")
+	remountReadOnly(t, dir)
+	return dir
+}
+
+func remountReadOnly(t *testing.T, dir string) {
+	t.Helper()
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Skip("needs the right to remount: ", err)
 	}
-	return dir
 }

@@ -196,7 +196,7 @@ func (j *journal) validate() error {
 		switch {
 		case !validPath(s.Path), within(s.Path, RecordFolder) && s.Path != recordFile && s.Path != baseFile, seen[s.Path]:
 			return fmt.Errorf("%q is no file that kitout writes", s.Path)
-		case s.New != "" && !hexSum.MatchString(s.New):
+		case s.New != "" && !isSum(s.New):
 			return fmt.Errorf("%q has no sum", s.Path)
 		case s.Old != nil && (s.Old.Content == nil || s.Old.Mode&^fs.ModePerm != 0):
 			return fmt.Errorf("%q has an old version that is none", s.Path)

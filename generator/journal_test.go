@@ -210,6 +210,71 @@ func TestApplyRefusesWhatChangedSince(t *testing.T) {
 	}
 }
 
+// meddling is a file system on which somebody does something while files are moved into place.
+type meddling struct {
+	afero.Fs
+	do func() error
+}
+
+func (m meddling) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
+	return m.Fs.(afero.Lstater).LstatIfPossible(name)
+}
+
+func (m meddling) Rename(from, to string) error {
+	if to == "a/b/c.txt" {
+		if err := m.do(); err != nil {
+			return err
+		}
+	}
+	return m.Fs.Rename(from, to)
+}
+
+// TestApplyNoticesWhatChangesMeanwhile wants that somebody's work of that moment stays, and everything else is as it was.
+func TestApplyNoticesWhatChangesMeanwhile(t *testing.T) {
+	outside := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(outside, "old.txt"), []byte("outside\n"), 0o644))
+	beyond := snapshot(t, outside)
+	merged := func(do func(name string) error) func(string) error {
+		return func(dir string) error { return do(filepath.Join(dir, "merged")) }
+	}
+	for name, test := range map[string]struct {
+		do      func(dir string) error
+		problem string
+	}{
+		"edited":       {merged(func(name string) error { return os.WriteFile(name, []byte("mine\n"), 0o640) }), "/merged: changed while kitout was running"},
+		"made private": {merged(func(name string) error { return os.Chmod(name, 0o600) }), "/merged: changed while kitout was running"},
+		"deleted":      {merged(os.Remove), "/merged: changed while kitout was running"},
+		"a link": {
+			merged(func(name string) error { return errors.Join(os.Remove(name), os.Symlink("old.sh", name)) }), "/merged: is no regular file",
+		},
+		"made": {func(dir string) error {
+			return errors.Join(os.MkdirAll(filepath.Join(dir, "a"), 0o755), os.WriteFile(filepath.Join(dir, "a/d.sh"), nil, 0o644))
+		}, "/a/d.sh: changed while kitout was running"},
+		"below a link": {func(dir string) error {
+			return errors.Join(os.Rename(filepath.Join(dir, "dir"), filepath.Join(dir, "aside")), os.Symlink(outside, filepath.Join(dir, "dir")))
+		}, "/dir: is no folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			twin, _ := disk(t, before)
+			must(t, test.do(twin))
+			dir, folder := disk(t, before)
+			wantConflict(t, Apply(meddling{folder.Fs, func() error { return test.do(dir) }}, mix(t, folder)), dir+test.problem)
+			found := settled(t, dir)
+			for name := range found { // what was moved aside took with it what was written beside its place
+				if strings.HasPrefix(name, "aside/.kitout-") {
+					delete(found, name)
+				}
+			}
+			wantSame(t, found, settled(t, twin))
+			wantSame(t, snapshot(t, outside), beyond)
+			words, err := Recover(folder.Fs)
+			if words != "" || err != nil {
+				t.Errorf("something was left to do: %q, %v", words, err)
+			}
+		})
+	}
+}
+
 func TestApplySparesReadOnlyFiles(t *testing.T) {
 	for _, name := range []string{"merged", "dir/gone.txt"} {
 		dir, folder := disk(t, before)
@@ -413,7 +478,7 @@ func TestApplyOnADiskThatStaysBroken(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "everything is written") {
 			break
 		}
-		if strings.Contains(err.Error(), "\nand what was written could not be taken back: ") {
+		if strings.Contains(err.Error(), "; what was written could not be taken back, ") {
 			stuck++
 		}
 		_, err = Recover(folder.Fs)

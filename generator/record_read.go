@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -24,10 +23,7 @@ const (
 	baseLimit   = 32 << 20
 )
 
-var (
-	recordedModes = []string{"0644", "0755", "0600"}
-	hexSum        = regexp.MustCompile(`^[0-9a-f]{64}$`)
-)
+var recordedModes = []string{"0644", "0755", "0600"}
 
 // ReadRecord reads the record of the repository in target, and returns nil when it has none. A record that kitout would not
 // have written is a FileError: it says which files kitout may touch, and anybody may have sent it. What it says of choices and
@@ -136,7 +132,7 @@ func (f RecordedFile) validate() error {
 		return fmt.Errorf("mode: %q is none of %s", f.Mode, strings.Join(recordedModes, ", "))
 	case !f.Policy.valid() && f.Policy != Locked:
 		return fmt.Errorf("policy: %q is unknown", f.Policy)
-	case (f.Policy == Secret) != (f.SHA256 == "") || f.SHA256 != "" && !hexSum.MatchString(f.SHA256):
+	case (f.Policy == Secret) != (f.SHA256 == "") || f.SHA256 != "" && !isSum(f.SHA256):
 		return errors.New("sha256: is 64 hexadecimal digits, or nothing for a secret")
 	}
 	return nil
@@ -210,4 +206,8 @@ func (r *Record) Base(target afero.Fs) (map[string][]byte, error) {
 func sum(text []byte) string {
 	digest := sha256.Sum256(text)
 	return hex.EncodeToString(digest[:])
+}
+
+func isSum(s string) bool {
+	return len(s) == 2*sha256.Size && strings.Trim(s, "0123456789abcdef") == ""
 }

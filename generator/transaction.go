@@ -24,6 +24,9 @@ func (t *transaction) begin(j *journal) error {
 	if err != nil {
 		return err
 	}
+	if len(text) > journalLimit {
+		return fmt.Errorf("the files that are replaced take more than %d MiB", journalLimit>>20)
+	}
 	if err := parentsAreFolders(t.target, unfinishedFile); err != nil {
 		return err
 	}
@@ -31,7 +34,7 @@ func (t *transaction) begin(j *journal) error {
 		return err
 	}
 	if err := t.target.Chmod(undoFolder, 0o700); err != nil {
-		return fmt.Errorf("%s: %w", undoFolder, Cause(err))
+		return about(undoFolder, err)
 	}
 	for _, file := range []Change{
 		{File: File{Path: ignoreFile, Content: []byte(ignoreAll), Mode: 0o600}},
@@ -176,8 +179,11 @@ func (t *transaction) rename(from, to string) error {
 	return about(to, t.target.Rename(from, to))
 }
 
-// remove removes a file, if it is there.
+// remove removes a file, if it is there. One behind a link that has come up meanwhile is not.
 func (t *transaction) remove(name string) error {
+	if parentsAreFolders(t.target, name) != nil {
+		return nil
+	}
 	if _, err := lstat(t.target, name); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -212,6 +218,9 @@ func (t *transaction) mkdir(name string) error {
 // sync makes the names in the folders outlast a power failure. What is in the files does already.
 func (t *transaction) sync() error {
 	for _, name := range slices.Sorted(maps.Keys(t.dirty)) {
+		if parentsAreFolders(t.target, name+"/") != nil {
+			continue // it has become a link
+		}
 		folder, err := t.target.Open(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
