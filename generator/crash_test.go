@@ -279,7 +279,7 @@ func TestCrash(t *testing.T) {
 	start, old := imageOf(t, dir), settled(t, dir)
 	r := newRecorder(folder.Fs)
 	must(t, Apply(r, mix(t, folder)))
-	ends := survives(t, start, *r.log, [2]map[string]string{old, after()}, 6, 1)
+	ends := survives(t, start, *r.log, [2]map[string]string{old, after()}, 4, 1)
 	t.Logf("%d operations of Apply: %d crashes were taken back, %d came too late", len(*r.log), ends[0], ends[1])
 	if ends[0] == 0 || ends[1] == 0 {
 		t.Error("one of the two never happened")
@@ -289,7 +289,7 @@ func TestCrash(t *testing.T) {
 	r = newRecorder(folder.Fs)
 	_, err := Undo(r)
 	must(t, err)
-	ends = survives(t, start, *r.log, [2]map[string]string{old, after()}, 6, 2)
+	ends = survives(t, start, *r.log, [2]map[string]string{old, after()}, 4, 2)
 	t.Logf("%d operations of Undo: %d crashes were taken back, %d left everything as it was", len(*r.log), ends[0], ends[1])
 	if ends[0] == 0 || ends[1] == 0 {
 		t.Error("one of the two never happened")

@@ -64,7 +64,7 @@ func wild(tb testing.TB, chance *rand.Rand) (string, *Folder, []Change) {
 func TestUndoLeavesNoTrace(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	for round := range uint64(40) {
+	for round := range uint64(20) {
 		dir, folder, changes := wild(t, rand.New(rand.NewPCG(seed, round)))
 		old := snapshot(t, dir)
 		must(t, Apply(folder.Fs, changes))
