@@ -40,11 +40,19 @@ func ReadRecord(target afero.Fs) (*Record, error) {
 	case err != nil:
 		return nil, problem("%v", err)
 	}
+	var node yaml.Node
 	var head struct {
 		Format int
 		Kitout string
 	}
-	if err := yaml.Unmarshal(text, &head); err != nil {
+	err = yaml.Unmarshal(text, &node)
+	if err == nil && !isPlain(&node) {
+		return nil, problem("holds an alias, or a thousand keys in one place")
+	}
+	if err == nil {
+		err = node.Decode(&head)
+	}
+	if err != nil {
 		return nil, problem("%s", YAMLProblem(err))
 	}
 	if head.Format > recordFormat {
@@ -69,6 +77,14 @@ func ReadRecord(target afero.Fs) (*Record, error) {
 		return nil, problem("%v", err)
 	}
 	return &record, nil
+}
+
+// isPlain says whether the YAML library takes a node in a time that its size lets expect.
+func isPlain(node *yaml.Node) bool {
+	if node.Kind == yaml.AliasNode || node.Kind == yaml.MappingNode && len(node.Content) > 2000 {
+		return false
+	}
+	return !slices.ContainsFunc(node.Content, func(inner *yaml.Node) bool { return !isPlain(inner) })
 }
 
 // readLimited reads a regular file of at most limit bytes, through no link.

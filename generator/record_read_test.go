@@ -3,6 +3,7 @@ package generator
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,34 +75,35 @@ func TestReadRecordRefuses(t *testing.T) {
 		"format: 1\nformat: 1\n":          "already defined",
 		replace("format: 1", "format: 0"): "format 0 is unknown",
 		replace("format: 1", "format: 2"): `was written by a newer kitout, "1.2.3", in format 2`,
-		replace("format: 1", "format: 2\nnews: {}"):                         "newer kitout",
-		replace("format: 1", "format: 1\nnews: {}"):                         "news",
-		replace("kitout: \"1.2.3\"", `kitout: "\e[31m"`):                    "kitout: is no version",
-		replace("colour: [red]", "colour: []"):                              `answers: "colour" is not answered in words`,
-		replace("colour: [red]", `colour: ["\n"]`):                          `answers: "colour" is not answered in words`,
-		replace("colour: [red]", "colour: [red], colour: [blue]"):           "already defined",
-		replace("path: README.md", "path: /etc/passwd"):                     `files: "/etc/passwd": is no path`,
-		replace("path: README.md", "path: ../README.md"):                    "is no path",
-		replace("path: README.md", "path: a/../README.md"):                  "is no path",
-		replace("path: README.md", "path: ."):                               "is no path",
-		replace("path: README.md", `path: ""`):                              "is no path",
-		replace("path: README.md", "path: .git/hooks/pre-commit"):           "is no path",
-		replace("path: README.md", "path: a/.GIT/config"):                   "is no path",
-		replace("path: README.md", "path: .kitout/record.yaml"):             "is no path",
-		replace("path: README.md", "path: .Kitout/undo/journal.json"):       "is no path",
-		replace("path: README.md", `path: 'a\..\b'`):                        "is no path",
-		replace("path: README.md", `path: "a\0b"`):                          "is no path",
-		replace("path: README.md", "path: edges"):                           `files: "edges" stands there twice`,
-		replace("layer: base", `layer: ""`):                                 "layer: \"\" is none",
-		replace(`mode: "0644"`, `mode: "4755"`):                             `mode: "4755" is none of 0644, 0755, 0600`,
-		replace("policy: managed", "policy: mine"):                          `policy: "mine" is unknown`,
-		replace("sha256: \"", "sha256: \"0"):                                "sha256: is 64",
-		replace("policy: secret", "policy: secret\n    sha256: \"00\""):     "sha256: is 64",
-		replace("files:", "pending: [nothing]\nfiles:"):                     `pending: "nothing" stands there twice, or not`,
-		replace("files:", "pending: [edges, edges]\nfiles:"):                `pending: "edges" stands there twice, or not`,
-		good + "---\nformat: 1\n":                                           "more than one document",
-		good + strings.Repeat("#", recordLimit):                             "is larger than 1 MiB",
-		"format: 1\na: &a [x]\nanswers: {b: *a}\nfiles: [*a]\nkitout: *a\n": "line",
+		replace("format: 1", "format: 2\nnews: {}"):                     "newer kitout",
+		replace("format: 1", "format: 1\nnews: {}"):                     "news",
+		replace("kitout: \"1.2.3\"", `kitout: "\e[31m"`):                "kitout: is no version",
+		replace("colour: [red]", "colour: []"):                          `answers: "colour" is not answered in words`,
+		replace("colour: [red]", `colour: ["\n"]`):                      `answers: "colour" is not answered in words`,
+		replace("colour: [red]", "colour: [red], colour: [blue]"):       "already defined",
+		replace("path: README.md", "path: /etc/passwd"):                 `files: "/etc/passwd": is no path`,
+		replace("path: README.md", "path: ../README.md"):                "is no path",
+		replace("path: README.md", "path: a/../README.md"):              "is no path",
+		replace("path: README.md", "path: ."):                           "is no path",
+		replace("path: README.md", `path: ""`):                          "is no path",
+		replace("path: README.md", "path: .git/hooks/pre-commit"):       "is no path",
+		replace("path: README.md", "path: a/.GIT/config"):               "is no path",
+		replace("path: README.md", "path: .kitout/record.yaml"):         "is no path",
+		replace("path: README.md", "path: .Kitout/undo/journal.json"):   "is no path",
+		replace("path: README.md", `path: 'a\..\b'`):                    "is no path",
+		replace("path: README.md", `path: "a\0b"`):                      "is no path",
+		replace("path: README.md", "path: edges"):                       `files: "edges" stands there twice`,
+		replace("layer: base", `layer: ""`):                             "layer: \"\" is none",
+		replace(`mode: "0644"`, `mode: "4755"`):                         `mode: "4755" is none of 0644, 0755, 0600`,
+		replace("policy: managed", "policy: mine"):                      `policy: "mine" is unknown`,
+		replace("sha256: \"", "sha256: \"0"):                            "sha256: is 64",
+		replace("policy: secret", "policy: secret\n    sha256: \"00\""): "sha256: is 64",
+		replace("files:", "pending: [nothing]\nfiles:"):                 `pending: "nothing" stands there twice, or not`,
+		replace("files:", "pending: [edges, edges]\nfiles:"):            `pending: "edges" stands there twice, or not`,
+		good + "---\nformat: 1\n":                                       "more than one document",
+		good + strings.Repeat("#", recordLimit):                         "is larger than 1 MiB",
+		"format: 1\nanswers: {a: &a [x], b: *a}\n":                      "holds an alias",
+		"format: 1\nanswers:\n" + keys(1001):                            "a thousand keys",
 	} {
 		target := afero.NewMemMapFs()
 		must(t, afero.WriteFile(target, recordFile, []byte(text), 0o644))
@@ -115,6 +117,14 @@ func TestReadRecordRefuses(t *testing.T) {
 			t.Errorf("%q has no hint, or several lines", err)
 		}
 	}
+}
+
+func keys(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "  a%d: [b]\n", i)
+	}
+	return text.String()
 }
 
 func TestReadRecordThroughALink(t *testing.T) {
