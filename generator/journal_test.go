@@ -489,3 +489,29 @@ func TestApplyOnADiskThatStaysBroken(t *testing.T) {
 		t.Errorf("only %d failures could not be taken back at once", stuck)
 	}
 }
+
+// FuzzRecover wants that no journal leads out of the repository or into git's own files.
+func FuzzRecover(f *testing.F) {
+	dir, folder := disk(f, before)
+	must(f, Apply(folder.Fs, mix(f, folder)))
+	real, err := os.ReadFile(filepath.Join(dir, journalFile))
+	must(f, err)
+	f.Add(real)
+	f.Add([]byte(`{"format": 1, "folders": ["a"], "steps": [{"path": "a/../../theirs", "old": {"content": "", "mode": 420}, "new": ""}]}`))
+	f.Add([]byte(`{"format": 1, "folders": [".git"], "steps": [{"path": ".git/config", "old": null, "new": "00"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		parent := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(parent, "theirs"), []byte("theirs\n"), 0o644))
+		folder := diskAt(t, filepath.Join(parent, "shop"), tree{".git/config": "git's\n", "dir/old.txt": "new old\n", unfinishedFile: string(text)})
+		_, _ = Recover(newRecorder(folder.Fs))
+		found := snapshot(t, parent)
+		for name := range found {
+			if strings.HasPrefix(name, "shop/") && !strings.HasPrefix(name, "shop/.git") {
+				delete(found, name)
+			}
+		}
+		wantSame(t, found, map[string]string{
+			".": "drwxr-xr-x", "theirs": "-rw-r--r-- theirs\n", "shop": "drwxr-xr-x", "shop/.git": "drwxr-xr-x", "shop/.git/config": "-rw-r----- git's\n",
+		})
+	})
+}
