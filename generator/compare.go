@@ -207,11 +207,7 @@ func Decide(folder string, changes []Change, resolution Resolution) error {
 	if len(conflicts) > 0 {
 		return &ConflictError{Folder: folder, Paths: conflicts}
 	}
-	for _, change := range changes {
-		if change.Path == ".gitignore" && (change.Status == Keep || change.Status == Beside) {
-			skipSecrets(changes, string(change.Old))
-		}
-	}
+	skipSecrets(changes)
 	return nil
 }
 
@@ -226,13 +222,33 @@ func (c *Change) unite() {
 	}
 }
 
-func skipSecrets(changes []Change, gitignore string) {
+// skipSecrets leaves new secrets out that no .gitignore would keep out of git: those of the plan that stand above the file say so, by what
+// they will hold.
+func skipSecrets(changes []Change) {
 	for i := range changes {
-		if change := &changes[i]; change.Policy == Secret && change.Status == Create && !ignores(gitignore, change.Path) {
-			change.Status = Skip
+		secret := &changes[i]
+		if secret.Policy != Secret || secret.Status != Create {
+			continue
+		}
+		ignored, asked := false, false
+		for _, change := range changes {
+			below, above := strings.CutPrefix(secret.Path, strings.TrimSuffix(change.Path, gitignoreFile))
+			if path.Base(change.Path) != gitignoreFile || !above {
+				continue
+			}
+			content := change.Content
+			if change.Status == Keep || change.Status == Beside {
+				content = change.Old
+			}
+			asked, ignored = true, ignored || ignores(string(content), below)
+		}
+		if asked && !ignored {
+			secret.Status = Skip
 		}
 	}
 }
+
+const gitignoreFile = ".gitignore"
 
 // ignores says whether a .gitignore ignores a file beside it. It understands single patterns, not those of folders.
 func ignores(gitignore, name string) bool {

@@ -63,15 +63,7 @@ func (p *Plan) Update(repository *Repository, manifest string, how Resolution) (
 			Hint: "nothing was changed; --on-conflict merge, keep, replace or beside settles it",
 		}
 	}
-	for _, change := range u.changes {
-		if change.Path == ".gitignore" {
-			content := change.Content
-			if !change.Status.Writes() {
-				content = change.Old
-			}
-			skipSecrets(u.changes, string(content))
-		}
-	}
+	skipSecrets(u.changes)
 	return u.withRecord(files)
 }
 

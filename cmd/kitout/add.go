@@ -524,7 +524,7 @@ func (a *addition) databaseElsewhere() string {
 		return ""
 	}
 	for _, file := range a.tree.Glob("*.py") {
-		if text, _ := a.tree.Text(file); strings.Contains(string(text), "DATABASE_URL") {
+		if text, _ := a.tree.Text(file); strings.Contains(strings.ToUpper(string(text)), "DATABASE_URL") {
 			return ""
 		}
 	}
