@@ -2,15 +2,29 @@ package merge
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 // keyMerge plans edits of ours, one at a time.
 type keyMerge struct {
-	name   string // the file
-	theirs *document
+	name    string // the file
+	theirs  *document
+	planned map[string]bool // what has been planned: an edit that is due again has missed its place
+}
+
+func newKeyMerge(name string, theirs *document) keyMerge {
+	return keyMerge{name, theirs, map[string]bool{}}
+}
+
+// once passes an edit on that is planned for the first time.
+func (m keyMerge) once(edits []edit, can bool, at ...string) ([]edit, verdict) {
+	place := strings.Join(at, "\x00")
+	if !can || m.planned[place] {
+		return nil, impossible
+	}
+	m.planned[place] = true
+	return edits, edited
 }
 
 // changed plans the next change from base to theirs that ours does not have. Values that both have changed make it impossible.
@@ -28,17 +42,20 @@ func (m keyMerge) changed(o *document, base, ours, theirs *node, at []string) ([
 				return edits, verdict
 			}
 		case m.areRequirements(here) && b.list() && our.list() && their.list():
-			if edits, verdict := m.items(b, our, their, o.text); verdict != done {
+			if edits, verdict := m.items(b, our, their, o.text, here); verdict != done {
 				return edits, verdict
 			}
 		case !same(b, our):
 			return nil, impossible
 		case their == nil:
-			return verdictOf(syntax.remove(o, ours, key))
+			edits, can := syntax.remove(o, ours, key)
+			return m.once(edits, can, here...)
 		case our == nil:
-			return verdictOf(syntax.add(o, ours, m.theirs, theirs, key))
+			edits, can := syntax.add(o, ours, m.theirs, theirs, key)
+			return m.once(edits, can, here...)
 		default:
-			return verdictOf(syntax.set(o, our, m.theirs, their))
+			edits, can := syntax.set(o, our, m.theirs, their)
+			return m.once(edits, can, here...)
 		}
 	}
 	return nil, done
@@ -70,18 +87,20 @@ func (m keyMerge) missing(o *document, ours, theirs *node, at []string) ([]edit,
 		}
 		switch {
 		case our == nil && !m.unwanted(o.root, here):
-			return verdictOf(o.syntax.add(o, ours, m.theirs, theirs, key))
+			edits, can := o.syntax.add(o, ours, m.theirs, theirs, key)
+			return m.once(edits, can, here...)
 		case our == nil:
 		case m.areRequirements(here) && our.list() && their.list():
-			if edits, verdict := m.items(nil, our, their, o.text); verdict != done {
+			if edits, verdict := m.items(nil, our, their, o.text, here); verdict != done {
 				return edits, verdict
 			}
 		case our.list() && their.list() && len(at) == 0:
-			if edits, verdict := m.listed(o, our, their); verdict != done {
+			if edits, verdict := m.listed(o, our, their, key); verdict != done {
 				return edits, verdict
 			}
 		case our.null() && their.open() && len(their.keys) > 0 && len(here) < m.deepest():
-			return verdictOf(o.syntax.set(o, our, m.theirs, their))
+			edits, can := o.syntax.set(o, our, m.theirs, their)
+			return m.once(edits, can, here...)
 		case our.open() && their.open() && len(here) < m.deepest():
 			if edits, verdict := m.missing(o, our, their, here); verdict != done {
 				return edits, verdict
@@ -93,7 +112,7 @@ func (m keyMerge) missing(o *document, ours, theirs *node, at []string) ([]edit,
 
 // listed plans the next addition to one of YAML's lists of named things, such as hooks: those that begin with the same key and
 // value are the same thing.
-func (m keyMerge) listed(o *document, ours, theirs *node) ([]edit, verdict) {
+func (m keyMerge) listed(o *document, ours, theirs *node, key string) ([]edit, verdict) {
 	syntax, is := o.syntax.(yamlSyntax)
 	if !is || !slices.ContainsFunc(ours.items, named) {
 		return nil, done
@@ -103,7 +122,8 @@ func (m keyMerge) listed(o *document, ours, theirs *node) ([]edit, verdict) {
 			return named(our) && our.keys[0] == item.keys[0] && same(our.values[our.keys[0]], item.values[item.keys[0]])
 		}
 		if named(item) && !slices.ContainsFunc(ours.items, same) {
-			return verdictOf(syntax.addListed(o, ours, m.theirs, theirs, item))
+			edits, can := syntax.addListed(o, ours, m.theirs, theirs, item)
+			return m.once(edits, can, key, item.meaning())
 		}
 	}
 	return nil, done
@@ -112,7 +132,7 @@ func (m keyMerge) listed(o *document, ours, theirs *node) ([]edit, verdict) {
 // named says whether an item begins with its name.
 func named(n *node) bool { return n.open() && len(n.keys) > 0 && n.values[n.keys[0]].kind == scalar }
 
-var composeName = regexp.MustCompile(`^(docker-)?compose[.\w-]*\.ya?ml$`)
+var composeName = compiled(`^(docker-)?compose[.\w-]*\.ya?ml$`)
 
 // composeSections are the parts of a Compose file that list things. The rest is about the whole project: another name, for one,
 // would leave its volumes behind.
@@ -121,7 +141,7 @@ var composeSections = []string{"services", "networks", "volumes", "secrets", "co
 // unwanted says whether a key that the user lacks is not added all the same.
 func (m keyMerge) unwanted(ours *node, at []string) bool {
 	switch {
-	case len(at) == 1 && composeName.MatchString(path.Base(m.name)):
+	case len(at) == 1 && composeName().MatchString(path.Base(m.name)):
 		return !strings.HasPrefix(at[0], "x-") && !slices.Contains(composeSections, at[0])
 	case len(at) == 2 && isPyproject(m.name) && at[0] == "project":
 		dynamic := ours.at("project", "dynamic") // found by the build backend, and refused if it is written as well
@@ -159,11 +179,11 @@ func (m keyMerge) areDistributions(at []string) bool {
 	return false
 }
 
-var distributionName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?`)
+var distributionName = compiled(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?`)
 
 // distribution is the name that a requirement begins with, as PEP 503 normalises it, or the requirement where there is none.
 func distribution(requirement string) string {
-	name := distributionName.FindString(requirement)
+	name := distributionName().FindString(requirement)
 	if rest := requirement[len(name):]; name == "" || strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "+") {
 		return requirement // an address
 	}
@@ -190,7 +210,7 @@ func byDistribution(list *node) (names []string, byName map[string][]*node) {
 }
 
 // items plans the next edit of a list of requirements. Without a base nothing but additions is planned.
-func (m keyMerge) items(base, ours, theirs *node, text string) ([]edit, verdict) {
+func (m keyMerge) items(base, ours, theirs *node, text string, at []string) ([]edit, verdict) {
 	if base != nil && same(base, theirs) || same(ours, theirs) {
 		return nil, done
 	}
@@ -202,15 +222,16 @@ func (m keyMerge) items(base, ours, theirs *node, text string) ([]edit, verdict)
 	}
 	for _, name := range slices.Concat(inTheirs, inBase) {
 		o, t := our[name], their[name]
+		here := append(slices.Clone(at), name)
 		switch {
 		case of(o) == of(t), base != nil && of(b[name]) == of(t):
 		case base == nil && len(o) > 0:
 		case base != nil && of(b[name]) != of(o), len(o) > 1, len(t) > 1 && len(o) > 0:
 			return nil, impossible
 		case len(t) == 0:
-			return []edit{cutItem(text, ours, o[0])}, edited
+			return m.once([]edit{cutItem(text, ours, o[0])}, true, here...)
 		case len(o) == 1:
-			return []edit{{o[0].value, t[0].value.of(m.theirs.text)}}, edited
+			return m.once([]edit{{o[0].value, t[0].value.of(m.theirs.text)}}, true, here...)
 		default:
 			after := 0 // where nothing else says where: first
 			for _, before := range inTheirs[:slices.Index(inTheirs, name)] {
@@ -225,7 +246,7 @@ func (m keyMerge) items(base, ours, theirs *node, text string) ([]edit, verdict)
 			for _, item := range t {
 				words = append(words, item.value.of(m.theirs.text))
 			}
-			return []edit{addItem(text, ours, after, words)}, edited
+			return m.once([]edit{addItem(text, ours, after, words)}, true, here...)
 		}
 	}
 	return nil, done

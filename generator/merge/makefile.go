@@ -1,20 +1,19 @@
 package merge
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
 
 var (
-	makeVariable = regexp.MustCompile(`^\s*(?:(?:export|override)\s+)*([\w.-]+)\s*(?:\?|:{0,3}|\+|!)=`)
-	makeRule     = regexp.MustCompile(`^([^\s#:=][^#:=]*?)\s*::?(?:[^=:]|$)`)
-	makeOther    = regexp.MustCompile(`^\s*(?:-?include|sinclude|ifn?eq|ifn?def|else|endif|define|endef|undefine|unexport|vpath|load)\b`)
+	makeVariable = compiled(`^\s*(?:(?:export|override)\s+)*([\w.-]+)\s*(?:\?|:{0,3}|\+|!)=`)
+	makeRule     = compiled(`^([^\s#:=][^#:=]*?)\s*::?(?:[^=:]|$)`)
+	makeOther    = compiled(`^\s*(?:-?include|sinclude|ifn?eq|ifn?def|else|endif|define|endef|undefine|unexport|vpath|load)\b`)
 )
 
 // ofAllRecipes are variables that reach every recipe of a file, also the user's own: added ones are set for the added targets.
 func ofAllRecipes(line string) bool {
-	name := makeVariable.FindStringSubmatch(line)[1]
+	name := makeVariable().FindStringSubmatch(line)[1]
 	return strings.HasPrefix(line, "export") || name == "SHELL" || name == ".SHELLFLAGS"
 }
 
@@ -61,9 +60,9 @@ func parseMakefile(text string) makefile {
 		item := makeItem{comments: comments, text: line}
 		comments = ""
 		continued = strings.HasSuffix(line, "\\\n")
-		variable, rule := makeVariable.FindStringSubmatch(line), makeRule.FindStringSubmatch(line)
+		variable, rule := makeVariable().FindStringSubmatch(line), makeRule().FindStringSubmatch(line)
 		switch {
-		case makeOther.MatchString(line):
+		case makeOther().MatchString(line):
 			m.other = true
 		case variable != nil:
 			item.names = variable[1:]

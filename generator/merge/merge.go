@@ -60,7 +60,7 @@ func Merge(name string, base, ours, theirs []byte) Result {
 	if byLine.Conflicts == 0 && fits(byLine.Text) {
 		return byLine
 	}
-	keys := keyMerge{name, t}
+	keys := newKeyMerge(name, t)
 	merged, verdict := o.follow(func(o *document) ([]edit, verdict) { return keys.changed(o, b.root, o.root, t.root, nil) }, dress.eol)
 	if verdict == done && keepsComments(b.text, o.text, merged.text) {
 		if text := dress.dress(merged.text); fits(text) {

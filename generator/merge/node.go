@@ -4,9 +4,16 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
+
+// compiled returns an expression that is compiled when it is needed: most commands merge nothing.
+func compiled(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // kind is what a value is, in all three syntaxes.
 type kind int
@@ -159,7 +166,7 @@ func united(ours, theirs, got *node) bool {
 }
 
 // null says whether the value is YAML's for a key without one.
-func (n *node) null() bool { return n.kind == scalar && n.tag == "!!null" }
+func (n *node) null() bool { return n.kind == scalar && n.tag == "!!null" && n.scalar == "" }
 
 // syntax reads a text, and says how to change it. An edit that it cannot make leaves the matter to the merge by line.
 type syntax interface {
@@ -220,12 +227,9 @@ const (
 	impossible
 )
 
-// mostEdits bounds how often one text is edited: far more than any file of a repository needs.
-const mostEdits = 1000
-
-// follow makes edits until there are none left, and says whether that was possible. What they write gets the given ends of lines.
+// follow makes edits until the planner, which plans none twice, has none left; it says whether that was possible. What they write gets the given ends of lines.
 func (d *document) follow(next func(*document) ([]edit, verdict), eol string) (*document, verdict) {
-	for range mostEdits {
+	for {
 		edits, verdict := next(d)
 		if verdict != edited {
 			return d, verdict
@@ -242,15 +246,6 @@ func (d *document) follow(next func(*document) ([]edit, verdict), eol string) (*
 		}
 		d = changed
 	}
-	return d, impossible
-}
-
-// verdictOf is edited, or impossible where the syntax could not do it.
-func verdictOf(edits []edit, can bool) ([]edit, verdict) {
-	if !can {
-		return nil, impossible
-	}
-	return edits, edited
 }
 
 // neighbours returns the nearest entry before a key of theirs that ours has as well and that suits; if there is none, the nearest

@@ -2,7 +2,6 @@ package merge
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -43,7 +42,7 @@ func adder(name string) func(name, ours, theirs, eol string) (string, bool) {
 		return addSettings
 	case base == "Makefile":
 		return addTargets
-	case requirementsName.MatchString(base):
+	case requirementsName().MatchString(base):
 		return addRequirements
 	case syntaxOf(name) != nil:
 		return addKeys
@@ -51,7 +50,7 @@ func adder(name string) func(name, ours, theirs, eol string) (string, bool) {
 	return nil
 }
 
-var requirementsName = regexp.MustCompile(`^requirements[\w.-]*\.(txt|in)$`)
+var requirementsName = compiled(`^requirements[\w.-]*\.(txt|in)$`)
 
 // addKeys adds entries of TOML, YAML and JSON, and holds the result against what it should mean.
 func addKeys(name, ours, theirs, eol string) (string, bool) {
@@ -60,7 +59,7 @@ func addKeys(name, ours, theirs, eol string) (string, bool) {
 	if o == nil || t == nil || isPyproject(name) && metadataElsewhere(o.root, t.root) {
 		return "", false
 	}
-	keys := keyMerge{name, t}
+	keys := newKeyMerge(name, t)
 	merged, verdict := o.follow(func(d *document) ([]edit, verdict) { return keys.missing(d, d.root, t.root, nil) }, eol)
 	if verdict != done || !united(o.root, t.root, merged.root) {
 		return "", false
@@ -155,20 +154,20 @@ func addPatterns(_, ours, theirs, eol string) (string, bool) {
 }
 
 // settingLine is a variable, or one that is commented out: an example as well.
-var settingLine = regexp.MustCompile(`^\s*(?:#\s?)?(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=`)
+var settingLine = compiled(`^\s*(?:#\s?)?(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=`)
 
 // addSettings adds variables with the comments above them.
 func addSettings(_, ours, theirs, eol string) (string, bool) {
 	known := map[string]bool{}
 	for line := range strings.Lines(ours) {
-		if match := settingLine.FindStringSubmatch(line); match != nil {
+		if match := settingLine().FindStringSubmatch(line); match != nil {
 			known[match[1]] = true
 		}
 	}
 	var added []block
 	var comments []string
 	for line := range strings.Lines(theirs) {
-		switch match := settingLine.FindStringSubmatch(line); {
+		switch match := settingLine().FindStringSubmatch(line); {
 		case blank(line):
 			comments = nil
 		case match == nil:
