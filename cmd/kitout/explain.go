@@ -27,7 +27,7 @@ several questions have one of that name.`,
   kitout explain ci=github`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 || args[0] == "" {
-				return &generator.UsageError{Flag: "FILE|CHOICE", Problem: "name a file or a choice", Hint: "for example: kitout explain Makefile"}
+				return notExplained("name a file or a choice", "for example: kitout explain Makefile")
 			}
 			return oneFolder(cmd, args[1:])
 		},
@@ -95,7 +95,7 @@ func explainWord(word, dir string, s streams) (explanation, error) {
 	}
 	switch meant := choicesNamed(catalog, word); {
 	case len(meant) > 1:
-		return nil, &generator.UsageError{Flag: "FILE|CHOICE", Problem: fmt.Sprintf("%q is a choice of several questions", word), Hint: "name one: " + strings.Join(meant, ", ")}
+		return nil, notExplained(fmt.Sprintf("%q is a choice of several questions", word), "name one: "+strings.Join(meant, ", "))
 	case len(meant) == 1:
 		question, name, _ := strings.Cut(meant[0], "=")
 		return explainChoice(catalog, question, name)
@@ -105,7 +105,7 @@ func explainWord(word, dir string, s streams) (explanation, error) {
 	case statErr == nil && is:
 		return nil, none
 	case statErr == nil && problem == nil:
-		return nil, &generator.UsageError{Flag: "FILE|CHOICE", Problem: word + " is not from kitout: it is your own", Hint: "kitout status --json lists the files that are"}
+		return nil, notExplained(word+" is not from kitout: it is your own", "kitout status --json lists the files that are")
 	case problem != nil && !is && !errors.Is(problem, fs.ErrNotExist):
 		return nil, problem
 	}
@@ -117,7 +117,11 @@ func explainWord(word, dir string, s streams) (explanation, error) {
 	if near := generator.Nearest(word, words); near != "" {
 		hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 	}
-	return nil, &generator.UsageError{Flag: "FILE|CHOICE", Problem: fmt.Sprintf("%q is neither a file of kitout nor a choice", word), Hint: hint}
+	return nil, notExplained(fmt.Sprintf("%q is neither a file of kitout nor a choice", word), hint)
+}
+
+func notExplained(problem, hint string) error {
+	return &generator.UsageError{Flag: "FILE|CHOICE", Problem: problem, Hint: hint}
 }
 
 // find returns the recorded file at a path in the repository, or at one from the folder at hand.
@@ -153,7 +157,9 @@ var policyWords = map[generator.Policy][2]string{
 	generator.Managed: {"Edit it as you like.", "Changes of the templates are merged into it; what only you have changed stays."},
 	generator.Once:    {"It is yours from the start: an example to change or to delete.", "It is not touched again."},
 	generator.Secret:  {"It holds secrets, is not in git, and is yours.", "It is never touched, and nothing of it is remembered."},
-	generator.Locked:  {"Its tool writes it; do not edit it by hand.", "It is replaced as long as you have changed neither it nor the file that it locks."},
+	generator.Locked: {
+		"Its tool writes it; do not edit it by hand.", "It is replaced as long as you have changed neither it nor the file that it locks.",
+	},
 }
 
 func (c *checkout) explainFile(file *generator.TrackedFile) (*explainedFile, error) {
@@ -308,7 +314,8 @@ func (e *explainedChoice) collect(catalog *generator.Catalog, layer *generator.L
 
 // productionSections are the chapters of docs/production.md in a repository, by number.
 var productionSections = []string{
-	"", "configuration", "dependencies", "containers", "serving", "database", "logs and monitoring", "security", "tests and CI/CD", "backup and recovery",
+	"", "configuration", "dependencies", "containers", "serving", "database", "logs and monitoring", "security", "tests and CI/CD",
+	"backup and recovery",
 }
 
 func (e *explainedChoice) print(s streams) error {

@@ -84,7 +84,8 @@ func (f *updateFlags) answersGiven() ([]generator.Given, error) {
 		for _, key := range fixedAnswers {
 			if source.Values[key] != nil {
 				return nil, &generator.UsageError{
-					Flag: fmt.Sprintf(source.Origin, key), Problem: "stays as it is for the life of a repository", Hint: "kitout new writes one of another name",
+					Flag: fmt.Sprintf(source.Origin, key), Problem: "stays as it is for the life of a repository",
+					Hint: "kitout new writes one of another name",
 				}
 			}
 		}
@@ -132,7 +133,8 @@ func updateWith(ctx context.Context, flags updateFlags, given []generator.Given,
 		return report.print(s, flags)
 	}
 	if !generator.Idle(changes) && dirty(ctx, flags.folder) {
-		report.Warnings = append(report.Warnings, "there are changes that are not committed: kitout undo takes the update back, git would mix them")
+		const mixed = "there are changes that are not committed: kitout undo takes the update back, git would mix them"
+		report.Warnings = append(report.Warnings, mixed)
 	}
 	if !flags.yes && !flags.json && !generator.Idle(changes) && prompt.Terminal(s.in, s.err) {
 		report.list(s.err)

@@ -116,7 +116,8 @@ func addTargets(_, ours, theirs, eol string) (string, bool) {
 		}
 		added = append(added, rule.names...)
 		rules.WriteString("\n")
-		if phony := slices.DeleteFunc(slices.Clone(rule.names), func(name string) bool { return !t.phony[name] || o.phony[name] }); len(phony) > 0 {
+		known := func(name string) bool { return !t.phony[name] || o.phony[name] }
+		if phony := slices.DeleteFunc(slices.Clone(rule.names), known); len(phony) > 0 {
 			rules.WriteString(".PHONY: " + strings.Join(phony, " ") + "\n")
 		}
 		rules.WriteString(rule.comments + rule.text)
