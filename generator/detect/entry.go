@@ -19,6 +19,7 @@ const (
 	tellingFile = 0.1  // the module has a name that such modules have
 	startedFile = 0.05 // it is named for its server interface: it is there to be started
 	mentioned   = 0.3  // a command names it, module:callable
+	again       = 0.15 // a command in another file does, too
 	namedModule = 0.1  // a command or a setting names its module
 	perLevel    = 0.02 // each folder makes it less likely
 	imported    = 0.1  // another candidate's module imports it: that one is made from it
@@ -78,16 +79,27 @@ func (s *scan) made(framework string, sign generator.Sign) (all []candidate) {
 		base := candidate{source: source, framework: framework, score: sign.Weight * called}
 		for _, assignment := range source.Assignments {
 			if assignment.Scope == "" && assignment.Key == "" && makes(assignment.Value) {
-				all = append(all, s.object(base, assignment))
+				all = once(all, s.object(base, assignment))
 			}
 		}
 		for _, function := range source.Functions {
 			if c, makes := s.factory(base, function, makes); makes {
-				all = append(all, c)
+				all = once(all, c)
 			}
 		}
 	}
 	return all
+}
+
+// maxCandidates bounds what is compared with each other: a repository with more has no entry that could be told.
+const maxCandidates = 200
+
+// once adds a candidate unless its name is there already.
+func once(all []candidate, c candidate) []candidate {
+	if len(all) == maxCandidates || slices.ContainsFunc(all, func(other candidate) bool { return other.source == c.source && other.callable == c.callable }) {
+		return all
+	}
+	return append(all, c)
 }
 
 // object is a candidate that is assigned at the top of a module.
@@ -102,6 +114,9 @@ func (s *scan) object(base candidate, assignment python.Assignment) candidate {
 // factory is a candidate that is a function at the top of a module.
 func (s *scan) factory(base candidate, function python.Function, makes func(python.Value) bool) (candidate, bool) {
 	if function.Scope != "" || function.Main {
+		return base, false
+	}
+	if len(function.Returns) == 0 {
 		return base, false
 	}
 	local := map[string]bool{}
@@ -160,7 +175,7 @@ func (s *scan) makers(factories map[string]candidate, objects []candidate) (all 
 			}
 			if found {
 				base := candidate{source: source, framework: origin.framework, score: 0.9 * called, evidence: origin.evidence}
-				all = append(all, s.object(base, assignment))
+				all = once(all, s.object(base, assignment))
 			}
 		}
 		stem := strings.TrimSuffix(path.Base(source.path), ".py")
@@ -171,7 +186,7 @@ func (s *scan) makers(factories map[string]candidate, objects []candidate) (all 
 			if origin, found := known[at.absolute(i.Target())]; found && i.Scope == "" && !i.Main {
 				base := candidate{source: source, framework: origin.framework, score: 0.9 * called, evidence: origin.evidence, line: i.Line}
 				base.callable = i.As
-				all = append(all, s.locate(base))
+				all = once(all, s.locate(base))
 			}
 		}
 	}
@@ -311,7 +326,7 @@ var starter = regexp.MustCompile(`[A-Za-z_][\w.]*:[A-Za-z_]\w*|[A-Za-z_]\w*\.(ws
 func (s *scan) commands() []command {
 	if s.started == nil {
 		s.started = []command{}
-		for _, f := range s.matching(slices.Concat(s.sets["commands"], s.sets["environment"], []string{"pyproject.toml"}), false) {
+		for _, f := range s.matching(slices.Concat(s.sets["commands"], s.sets["environment"], s.sets["entries"]), false) {
 			lines := s.lines(f.path)
 			for i, line := range lines {
 				if !commented(line) && starter.MatchString(line) {
@@ -340,6 +355,9 @@ func (s *scan) entry(candidates []candidate) (Fact, *candidate, bool) {
 		case fact.Value == nil:
 			fact = Fact{Value: []string{c.String()}, Evidence: c.evidence, Confidence: score}
 		default:
+			if c.score < candidates[0].score { // however sure both are
+				score = min(score, fact.Confidence-0.01)
+			}
 			fact.Rivals = append(fact.Rivals, Rival{c.String(), c.evidence, score})
 		}
 	}
@@ -351,14 +369,14 @@ func (s *scan) entry(candidates []candidate) (Fact, *candidate, bool) {
 
 // weigh adds what the rest of the repository says.
 func (s *scan) weigh(c *candidate, all []candidate) {
-	full, bare := false, false
+	full, bare := map[string]bool{}, false
 	name, factory := strings.CutSuffix(c.callable, "()")
 	for _, line := range s.commands() {
 		if mentions(line.text, c.module.name, name, factory) {
-			if !full {
+			if !full[line.Path] && len(full) < most {
 				c.evidence = append(c.evidence, line.Evidence)
 			}
-			full = true
+			full[line.Path] = true
 		}
 		bare = bare || word(line.text, c.module.name) || word(line.text, relative(c.source.path, c.module.root))
 	}
@@ -366,8 +384,8 @@ func (s *scan) weigh(c *candidate, all []candidate) {
 		bare = bare || slices.ContainsFunc(source.Strings, func(v python.Value) bool { return v.Text == c.module.name+"."+name })
 	}
 	switch {
-	case full:
-		c.score += mentioned
+	case len(full) > 0:
+		c.score += mentioned + again*float64(len(full)-1)
 	case bare:
 		c.score += namedModule
 	}

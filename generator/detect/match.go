@@ -183,7 +183,11 @@ func (s *scan) holding(sign generator.Sign) (hits []hit) {
 
 // hits looks for a sign in Python code.
 func (s *source) hits(sign generator.Sign) (hits []hit) {
-	note := func(line int) { hits = append(hits, hit{Evidence: s.at(line), weight: sign.Weight}) }
+	note := func(line int) {
+		if len(hits) < most {
+			hits = append(hits, hit{Evidence: s.at(line), weight: sign.Weight})
+		}
+	}
 	switch {
 	case len(sign.Import) > 0:
 		for _, imported := range s.Imports {

@@ -229,18 +229,22 @@ type interest map[string]int
 // always are the modules that applications are usually started from: they are read whatever stands in them.
 var always = words("wsgi asgi main app application run server serve manage __main__ settings config passenger_wsgi")
 
-// maxPython is how many bytes of Python are parsed: what comes later is deeper down and says little.
-const maxPython = 8 << 20
+const (
+	// maxPython is how many bytes of Python are parsed: what comes later is deeper down and says little.
+	maxPython = 4 << 20
+	// maxModule is the size of the largest module that is parsed: a larger one holds data.
+	maxModule = 256 << 10
+)
 
 // parse reads the Python files that have words of interest and were not read before.
 func (s *scan) parse(wanted interest) {
 	var files []file
 	for _, f := range s.files {
-		if strings.HasSuffix(f.path, ".py") && !s.taken[f.path] {
+		if info, _ := s.tree.File(f.path); strings.HasSuffix(f.path, ".py") && !s.taken[f.path] && info.Size <= maxModule {
 			files = append(files, f)
 		}
 	}
-	const batch = 64 // read at once
+	const batch = 32 // read at once
 	for chunk := range slices.Chunk(files, batch) {
 		texts := make([][]byte, len(chunk))
 		parallel(len(chunk), func(i int) { texts[i], _ = s.tree.Text(chunk[i].path) })

@@ -86,7 +86,7 @@ type Class struct {
 }
 
 // maxItems is how many things of a kind are kept of a file, and of a bracket in it: a file with more holds data.
-const maxItems = 10_000
+const maxItems = 2_000
 
 func keep[T any](list []T, items ...T) []T {
 	return append(list, items[:min(len(items), max(maxItems-len(list), 0))]...)
