@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"iter"
 	"path"
 	"strings"
 
@@ -96,7 +97,7 @@ func (s *scan) glob(glob string) []file {
 	}
 	files := []file{}
 	for _, m := range matchers(glob) {
-		for _, f := range s.files {
+		for f := range s.likely(m) {
 			if m.fits(f.path, path.Base(f.path)) {
 				files = append(files, f)
 			}
@@ -104,6 +105,32 @@ func (s *scan) glob(glob string) []file {
 	}
 	s.globs[glob] = files
 	return files
+}
+
+// likely yields the files that may fit: those of the name or the extension that all have that do.
+func (s *scan) likely(m matcher) iter.Seq[file] {
+	indices, all := s.byName[path.Base(m.glob)], false
+	switch dot := strings.LastIndexByte(m.suffix, '.'); {
+	case m.glob == m.prefix:
+	case dot >= 0:
+		indices = s.byExtension[m.suffix[dot:]]
+	default:
+		all = true
+	}
+	return func(yield func(file) bool) {
+		for i := range len(s.files) {
+			switch {
+			case all:
+			case i == len(indices):
+				return
+			default:
+				i = indices[i]
+			}
+			if !yield(s.files[i]) {
+				return
+			}
+		}
+	}
 }
 
 // matching are the files that fit one of the globs, in the order of the scan.

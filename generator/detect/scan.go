@@ -85,8 +85,10 @@ type scan struct {
 
 	dependencies map[string][]dependency // by name
 	globs        map[string][]file       // what fits each
-	known        *reading                // what was read for another folder of the tree
-	taken        map[string]bool         // the sources, by path
+	byName       map[string][]int        // indices of files
+	byExtension  map[string][]int
+	known        *reading        // what was read for another folder of the tree
+	taken        map[string]bool // the sources, by path
 
 	roots   map[string]string   // of imports, by folder
 	sets    map[string][]string // of globs, by name
@@ -107,7 +109,7 @@ type reading struct {
 func newScan(t *tree.Tree, known *reading, folder string, without []string) *scan {
 	s := &scan{
 		tree: t, known: known, folder: folder, folders: map[string]bool{}, roots: map[string]string{}, globs: map[string][]file{},
-		taken: map[string]bool{}, dependencies: map[string][]dependency{},
+		byName: map[string][]int{}, byExtension: map[string][]int{}, taken: map[string]bool{}, dependencies: map[string][]dependency{},
 	}
 	for _, f := range t.Files() {
 		if slices.ContainsFunc(without, func(other string) bool { return inside(f.Path, other) }) {
@@ -122,6 +124,11 @@ func newScan(t *tree.Tree, known *reading, folder string, without []string) *sca
 		}
 	}
 	shallow(s.files)
+	for i, f := range s.files {
+		base := path.Base(f.path)
+		s.byName[base] = append(s.byName[base], i)
+		s.byExtension[path.Ext(base)] = append(s.byExtension[path.Ext(base)], i)
+	}
 	s.readManifests()
 	return s
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -61,6 +62,8 @@ type Skipped struct {
 // Read lists the files below the root of fsys, sorted by path. A folder that cannot be read is skipped, but for the root.
 func Read(fsys fs.FS) (*Tree, error) {
 	t := &Tree{fsys: fsys}
+	var paths []string
+	var entries []fs.DirEntry
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
@@ -72,19 +75,36 @@ func Read(fsys fs.FS) (*Tree, error) {
 			return t.folder(name)
 		case !entry.Type().IsRegular():
 			return nil // a link shows what is elsewhere, a device nothing
-		case len(t.files) == MaxFiles:
+		case len(paths) == MaxFiles:
 			return fmt.Errorf("more than %d files", MaxFiles)
 		}
-		info, err := entry.Info()
-		if err != nil {
-			t.skip(name, reason(err))
-			return nil
-		}
-		t.files = append(t.files, File{Path: name, Size: info.Size(), Mode: info.Mode()})
+		paths, entries = append(paths, name), append(entries, entry)
 		return nil
 	})
-	slices.SortFunc(t.files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	t.describe(paths, entries)
 	return t, err
+}
+
+// describe asks for sizes and modes, on all processors: it takes as long as finding the files.
+func (t *Tree) describe(paths []string, entries []fs.DirEntry) {
+	t.files = make([]File, len(paths))
+	var all sync.WaitGroup
+	size := len(paths)/runtime.GOMAXPROCS(0) + 1
+	for start := 0; start < len(paths); start += size {
+		all.Go(func() {
+			for i := start; i < min(start+size, len(paths)); i++ {
+				info, err := entries[i].Info()
+				if err != nil {
+					t.skip(paths[i], reason(err))
+					continue
+				}
+				t.files[i] = File{Path: paths[i], Size: info.Size(), Mode: info.Mode()}
+			}
+		})
+	}
+	all.Wait()
+	t.files = slices.DeleteFunc(t.files, func(f File) bool { return f.Path == "" })
+	slices.SortFunc(t.files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 }
 
 func (t *Tree) folder(name string) error {
