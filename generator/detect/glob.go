@@ -11,8 +11,9 @@ import (
 // matcher is a glob without alternatives, with the literal beginning and end by which nearly all names are told apart without matching.
 type matcher struct {
 	glob, prefix, suffix string
-	path                 bool // it is about paths, not names
-	plain                bool // it has no more than one *, so that beginning and end tell all
+	folder               string // a literal folder in the middle
+	path                 bool   // it is about paths, not names
+	plain                bool   // it has no more than one *, so that beginning and end tell all
 }
 
 // matchers compiles a glob.
@@ -22,6 +23,9 @@ func matchers(glob string) (all []matcher) {
 		if i := strings.IndexAny(glob, `*?[\`); i >= 0 {
 			m.prefix = glob[:i]
 			m.suffix = glob[strings.LastIndexAny(glob, `*?]\`)+1:]
+			if segments := strings.Split(glob, "/"); len(segments) > 2 && !strings.ContainsAny(segments[1], `*?[\`) {
+				m.folder = segments[1] + "/"
+			}
 			m.plain = len(m.prefix)+1+len(m.suffix) == len(glob) && glob[i] == '*'
 		}
 		all = append(all, m)
@@ -77,7 +81,7 @@ func (m matcher) fits(name, base string) bool {
 	if !m.path {
 		name = base
 	}
-	if len(name) < len(m.prefix)+len(m.suffix) || !strings.HasPrefix(name, m.prefix) || !strings.HasSuffix(name, m.suffix) {
+	if len(name) < len(m.prefix)+len(m.suffix) || !strings.HasPrefix(name, m.prefix) || !strings.HasSuffix(name, m.suffix) || !strings.Contains(name, m.folder) {
 		return false
 	}
 	if m.plain {

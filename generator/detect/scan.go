@@ -62,8 +62,9 @@ func roleOf(name string) role {
 
 // file is one that has a say.
 type file struct {
-	path string
-	role role
+	path  string
+	role  role
+	depth int // of its folder
 }
 
 // source is a Python file that was read.
@@ -120,7 +121,7 @@ func newScan(t *tree.Tree, known *reading, folder string, without []string) *sca
 		}
 		// What stands in the service's own path is no reason to leave it out
 		if role := roleOf(relative(f.Path, folder)); role != aside {
-			s.files = append(s.files, file{f.Path, role})
+			s.files = append(s.files, file{f.Path, role, strings.Count(f.Path, "/")})
 		}
 	}
 	shallow(s.files)
@@ -136,7 +137,7 @@ func newScan(t *tree.Tree, known *reading, folder string, without []string) *sca
 // shallow sorts files by the depth of their folders, then by path.
 func shallow(files []file) {
 	slices.SortFunc(files, func(a, b file) int {
-		return cmp.Or(cmp.Compare(strings.Count(a.path, "/"), strings.Count(b.path, "/")), cmp.Compare(a.path, b.path))
+		return cmp.Or(cmp.Compare(a.depth, b.depth), cmp.Compare(a.path, b.path))
 	})
 }
 
