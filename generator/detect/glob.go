@@ -11,7 +11,7 @@ import (
 // matcher is a glob without alternatives, with the literal beginning and end by which nearly all names are told apart without matching.
 type matcher struct {
 	glob, prefix, suffix string
-	folder               string // a literal folder in the middle
+	middle               string // the longest literal part
 	path                 bool   // it is about paths, not names
 	plain                bool   // it has no more than one *, so that beginning and end tell all
 }
@@ -23,14 +23,25 @@ func matchers(glob string) (all []matcher) {
 		if i := strings.IndexAny(glob, `*?[\`); i >= 0 {
 			m.prefix = glob[:i]
 			m.suffix = glob[strings.LastIndexAny(glob, `*?]\`)+1:]
-			if segments := strings.Split(glob, "/"); len(segments) > 2 && !strings.ContainsAny(segments[1], `*?[\`) {
-				m.folder = segments[1] + "/"
-			}
+			m.middle = longest(glob)
 			m.plain = len(m.prefix)+1+len(m.suffix) == len(glob) && glob[i] == '*'
 		}
 		all = append(all, m)
 	}
 	return all
+}
+
+// longest is the longest part of a glob that is literal, without the slash that may stand for nothing.
+func longest(glob string) (part string) {
+	if strings.ContainsAny(glob, `[\`) {
+		return ""
+	}
+	for run := range strings.FieldsFuncSeq(glob, func(r rune) bool { return r == '*' || r == '?' }) {
+		if run = strings.TrimPrefix(run, "/"); len(run) > len(part) {
+			part = run
+		}
+	}
+	return part
 }
 
 // alternatives writes {a,b} out.
@@ -81,7 +92,7 @@ func (m matcher) fits(name, base string) bool {
 	if !m.path {
 		name = base
 	}
-	if len(name) < len(m.prefix)+len(m.suffix) || !strings.HasPrefix(name, m.prefix) || !strings.HasSuffix(name, m.suffix) || !strings.Contains(name, m.folder) {
+	if len(name) < len(m.prefix)+len(m.suffix) || !strings.HasPrefix(name, m.prefix) || !strings.HasSuffix(name, m.suffix) || !strings.Contains(name, m.middle) {
 		return false
 	}
 	if m.plain {
