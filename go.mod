@@ -21,6 +21,8 @@ require (
 
 require github.com/bmatcuk/doublestar/v4 v4.10.4
 
+require mvdan.cc/sh/v3 v3.14.1 // indirect
+
 require (
 	charm.land/bubbles/v2 v2.0.0 // indirect
 	charm.land/bubbletea/v2 v2.1.1 // indirect; huh asks for 2.0.2, which loses the first key of every other question

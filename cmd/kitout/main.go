@@ -97,8 +97,8 @@ func newRoot(s streams, args []string) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp(root))
 	create := newNew(s, slices.Contains(args, "new")) // no other word leads to its flags
-	root.AddCommand(create, newAdd(s, slices.Contains(args, "add")), newStatus(s), newDiff(s), newUpdate(s, slices.Contains(args, "update")), newUndo(s), newExplain(s), newReplay(s),
-		newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
+	root.AddCommand(create, newAdd(s, slices.Contains(args, "add")), newCheck(s), newStatus(s), newDiff(s), newUpdate(s, slices.Contains(args, "update")), newUndo(s), newExplain(s),
+		newReplay(s), newOptions(s), newPresets(s), newVersion(s), newCompletion(s))
 	return root
 }
 
@@ -114,6 +114,8 @@ func explain(w io.Writer, err error) int {
 		code, hint = exitConflict, conflictHint(conflict)
 	} else if file, is := errors.AsType[*generator.FileError](err); is {
 		hint = file.Hint
+	} else if _, is := errors.AsType[*scoreError](err); is {
+		code, hint = exitConflict, "kitout check --rules says why each rule is one; kitout.yaml, which findings do not count"
 	} else if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
 		code, err = exitInterrupted, errInterrupted
 	}
