@@ -75,7 +75,7 @@ func database() []Rule {
 			when: hasServices, find: fleetingData,
 		},
 		{
-			ID: "database-lock-timeout", Severity: Note, Title: "A query has a time limit",
+			ID: "database-query-limit", Severity: Note, Title: "A query has a time limit",
 			Why: "One that never ends holds its worker, its connection and its locks.",
 			Fix: "statement_timeout, max_execution_time or a timeout of the driver", Add: "database",
 			when: all(hasModules, hasServerDatabase),

@@ -60,14 +60,20 @@ func execCommands(words []string, line int) []shell.Command {
 	if len(words) == 0 {
 		return nil
 	}
-	if isShell(words[0]) && len(words) > 2 && strings.HasPrefix(words[1], "-") && strings.HasSuffix(words[1], "c") {
-		script := shell.Parse(words[2])
-		for i := range script.Commands {
-			script.Commands[i].Line = line
-		}
-		return script.Commands
+	return unwrapped(shell.Command{Line: line, Args: words, Exec: true, Last: true, Text: strings.Join(words, " ")})
+}
+
+// unwrapped are the commands that `sh -c` runs, or the command itself.
+func unwrapped(command shell.Command) []shell.Command {
+	words := command.Args
+	if len(words) < 3 || !isShell(words[0]) || !strings.HasPrefix(words[1], "-") || !strings.HasSuffix(words[1], "c") {
+		return []shell.Command{command}
 	}
-	return []shell.Command{{Line: line, Args: words, Exec: true, Last: true, Text: strings.Join(words, " ")}}
+	script := shell.Parse(words[2])
+	for i := range script.Commands {
+		script.Commands[i].Line = command.Line
+	}
+	return script.Commands
 }
 
 func isShell(word string) bool {

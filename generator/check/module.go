@@ -64,11 +64,16 @@ func (m *module) mentions(words ...string) bool {
 
 // excused reports whether a comment on the line says that somebody has looked at it: nosec of Bandit, noqa of flake8 and ruff.
 func (m *module) excused(line int) bool {
-	if !m.mentions("nosec", "noqa") {
-		return false
-	}
+	return m.mentions("nosec", "noqa") && (strings.Contains(m.line(line), "# nosec") || strings.Contains(m.line(line), "# noqa"))
+}
+
+// line is the text of a line, from 1.
+func (m *module) line(number int) string {
 	lines := strings.Split(m.text, "\n")
-	return line > 0 && line <= len(lines) && (strings.Contains(lines[line-1], "# nosec") || strings.Contains(lines[line-1], "# noqa"))
+	if number < 1 || number > len(lines) {
+		return ""
+	}
+	return lines[number-1]
 }
 
 func (m *module) finding(line int, message string) Finding {

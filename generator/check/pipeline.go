@@ -163,11 +163,19 @@ func (r *repository) does(expression *regexp.Regexp) bool {
 	return false
 }
 
-// commands are those of a step.
+// commands are those of a step. What GitHub fills in before a shell sees the script is no shell's syntax: a secret becomes a word of its own.
 func (s step) commands() []shell.Command {
-	commands := shell.Parse(s.Text).Commands
+	text := secretOfGitHub().ReplaceAllString(s.Text, aSecret)
+	commands := shell.Parse(valueOfGitHub().ReplaceAllString(text, "value")).Commands
 	for i := range commands {
 		commands[i].Line += s.Line - 1
 	}
 	return commands
 }
+
+const aSecret = "kitout_secret"
+
+var (
+	secretOfGitHub = expression(`\$\{\{\s*secrets\.[^}]*\}\}`)
+	valueOfGitHub  = expression(`\$\{\{[^}]*\}\}`)
+)

@@ -60,7 +60,9 @@ func (s start) finding(message string) Finding {
 func (r *repository) readStarts() (starts []start) {
 	add := func(name string, commands []shell.Command) {
 		for _, command := range commands {
-			starts = append(starts, start{Path: name, Command: command})
+			for _, each := range unwrapped(command) {
+				starts = append(starts, start{Path: name, Command: each})
+			}
 		}
 	}
 	for _, image := range r.images() {

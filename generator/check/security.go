@@ -375,37 +375,51 @@ func shellCalls(r *repository) []Finding {
 	})
 }
 
-func builtSQL(r *repository) []Finding {
-	return r.calls([]string{"execute(", "raw(", "text("}, func(call python.Called) string {
-		method := call.Text[strings.LastIndexByte(call.Text, '.')+1:]
-		if len(call.Items) == 0 || method != "execute" && method != "executemany" && method != "raw" && call.Text != "sqlalchemy.text" {
-			return ""
+func builtSQL(r *repository) (findings []Finding) {
+	for _, m := range r.mentioning("execute(", "raw(", "text(") {
+		source := m.read()
+		for _, call := range source.Calls {
+			method := call.Text[strings.LastIndexByte(call.Text, '.')+1:]
+			if len(call.Items) == 0 || method != "execute" && method != "executemany" && method != "raw" && call.Text != "sqlalchemy.text" {
+				continue
+			}
+			text := call.Items[0]
+			built := builtText(text, source.Assignments, call.Scope) && sqlVerb().MatchString(firstText(text)) ||
+				text.Kind == python.Other && formattedSQL().MatchString(m.line(text.Line))
+			if built && !m.excused(call.Value.Line) {
+				findings = append(findings, m.finding(call.Value.Line, "SQL is put together from values"))
+			}
 		}
-		if text := call.Items[0]; builtText(text) && sqlVerb().MatchString(firstText(text)) {
-			return "SQL is put together from values"
-		}
-		return ""
-	})
+	}
+	return findings
 }
 
-// formatted matches a replacement field of an f-string that is no constant.
-var formatted = expression(`\{[^}]*[a-z]`)
+var (
+	sqlVerb = expression(`(?i)^\s*(select|insert|update|delete|replace|drop|alter|create|truncate|with)\b`)
+	// formattedSQL is for methods of a literal, which have no name.
+	formattedSQL = expression(`(?i)["']\s*(select|insert|update|delete|replace|drop|alter|create|truncate|with)\b.*["']\.format\(`)
+	field        = expression(`\{\s*([^}:!]*)`)
+)
 
-var sqlVerb = expression(`(?i)^\s*(select|insert|update|delete|replace|drop|alter|create|truncate|with)\b`)
-
-// builtText reports whether a text has values in it.
-func builtText(value python.Value) bool {
+// builtText reports whether a text has values in it that are not written in the same scope.
+func builtText(value python.Value, assignments []python.Assignment, scope string) bool {
+	written := func(name string) bool {
+		return strings.ToUpper(name) == name || slices.ContainsFunc(assignments, func(a python.Assignment) bool {
+			return a.Scope == scope && a.Name == name && a.Value.Literal()
+		})
+	}
 	switch value.Kind {
 	case python.Format:
-		return formatted().MatchString(value.Text)
+		return slices.ContainsFunc(field().FindAllStringSubmatch(value.Text, -1), func(match []string) bool { return !written(strings.TrimSpace(match[1])) })
 	case python.Operation:
-		return (value.Text == "%" || value.Text == "+") && !slices.ContainsFunc(value.Items[1:], func(v python.Value) bool { return v.Literal() && value.Text == "%" })
-	case python.Call:
-		return strings.HasSuffix(value.Text, ".format")
+		return (value.Text == "%" || value.Text == "+") && slices.ContainsFunc(value.Items[1:], func(v python.Value) bool {
+			return !v.Literal() && (v.Kind != python.Name || !written(v.Text))
+		})
 	}
 	return false
 }
 
+// firstText is what a text begins with.
 func firstText(value python.Value) string {
 	if value.Kind == python.Operation && len(value.Items) > 0 {
 		return value.Items[0].Text
