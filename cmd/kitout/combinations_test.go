@@ -67,6 +67,9 @@ func TestCombinations(t *testing.T) {
 			look.file(name, plan.Answers, change)
 		}
 		applyTwice(t, name, plan, first)
+		for _, problem := range problemsOf(checkChanges(t, first)) {
+			look.problem(name, "kitout check", problem)
+		}
 	}
 	look.python(t)
 	look.report(t)

@@ -88,7 +88,7 @@ func database() []Rule {
 }
 
 var (
-	migrationChecks    = expression(`makemigrations\s+.*--check|migrate\s+--check|(alembic|flask db)\s+(\S+\s+)*check|--check\b.*makemigrations`)
+	migrationChecks    = expression(`makemigrations\s+.*--check|migrate\s+--check|alembic\s+(\S+\s+)*check|\bflask\s+(\S+\s+)*db\s+(\S+\s+)*check|--check\b.*makemigrations`)
 	healthyConnections = expression(`CONN_HEALTH_CHECKS|conn_health_checks|pool_pre_ping|pool_reset_on_return|NullPool`)
 	queryLimits        = expression(`statement_timeout|max_execution_time|max_statement_time|command_timeout|read_timeout|MAX_EXECUTION_TIME`)
 )
