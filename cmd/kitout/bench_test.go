@@ -81,6 +81,67 @@ func peak(b *testing.B, name string, args ...string) float64 {
 	return float64(kib) / 1024
 }
 
+// ordinaryModule is what most Python files of a large repository are like.
+var ordinaryModule = `"""Orders."""
+
+from decimal import Decimal
+
+from shop.models import Customer, Order
+from shop.prices import discount
+
+LARGEST = 1000
+
+
+class OrderError(ValueError):
+    """An order that cannot be taken."""
+
+` + strings.Repeat(`
+def total(order: Order, customer: Customer) -> Decimal:
+    """Return what an order costs."""
+    lines = [line for line in order.lines if line.count > 0]
+    if not lines or len(lines) > LARGEST:
+        raise OrderError(f"{order.number}: {len(lines)} lines")
+    return sum((line.price * line.count for line in lines), start=Decimal(0)) * (1 - discount(customer))
+
+`, 5)
+
+// manyFiles writes a repository of so many files, a third of them Python, and commits it.
+func manyFiles(b *testing.B, count int) string {
+	b.Helper()
+	folder := b.TempDir()
+	original := filepath.Join(b.TempDir(), "original")
+	timed(b, "go", "run", ".", "new", "--no-git", "--yes", original)
+	timed(b, "cp", "-r", original+"/.", folder)
+	source := []byte(ordinaryModule)
+	endings := []string{".py", ".html", ".js", ".css", ".py", ".md", ".json", ".svg", ".py"}
+	for i := range count {
+		name := filepath.Join(folder, "part"+strconv.Itoa(i/100), "file"+strconv.Itoa(i)+endings[i%len(endings)])
+		if i%100 == 0 {
+			must(b, os.MkdirAll(filepath.Dir(name), 0o755))
+		}
+		must(b, os.WriteFile(name, append(source, strconv.Itoa(i)...), 0o644))
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "all"}} {
+		timed(b, "git", append([]string{"-C", folder}, args...)...)
+	}
+	return folder
+}
+
+// BenchmarkCheck holds `kitout check` against `git status` on 20,000 files, turn by turn; x/status is the ratio of the medians.
+func BenchmarkCheck(b *testing.B) {
+	binary, folder := built(b, "."), manyFiles(b, 20_000)
+	var check, status []time.Duration
+	for b.Loop() {
+		status = append(status, timed(b, "git", "-C", folder, "status", "--porcelain"))
+		check = append(check, timed(b, binary, "check", "--fail-under", "0", folder))
+	}
+	b.ReportMetric(median(check)/median(status), "x/status")
+	b.ReportMetric(median(check)/1e6, "ms/check")
+	b.ReportMetric(median(status)/1e6, "ms/status")
+	b.ReportMetric(peak(b, binary, "check", "--fail-under", "0", folder), "MiB-peak")
+	b.ReportMetric(0, "ns/op")
+}
+
 const bareProgram = `package main
 
 import (

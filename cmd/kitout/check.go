@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -136,18 +134,22 @@ func number(flag string, given *value, standard, least, most int) (int, error) {
 
 // checkFolder reads a folder and judges it.
 func checkFolder(folder string) (*checked, error) {
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		return nil, &generator.UsageError{Flag: folder, Problem: generator.Cause(err).Error(), Hint: "name the folder of a repository"}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		problem := "is no folder"
+		if err != nil {
+			problem = generator.Cause(err).Error()
+		}
+		return nil, &generator.UsageError{Flag: folder, Problem: problem, Hint: "name the folder of a repository"}
 	}
-	defer func() { _ = root.Close() }()
-	files, err := tree.Read(root.FS())
+	files, err := tree.Read(os.DirFS(folder)) // which lists no links, so none is followed
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, generator.Cause(err))
 	}
-	ignores, err := readIgnores(root.FS())
-	if err != nil {
-		return nil, err
+	var ignores []check.Ignore
+	if data, there := files.Text(check.SettingsFile); there {
+		if ignores, err = check.ParseIgnores(data); err != nil {
+			return nil, err
+		}
 	}
 	catalog, err := loadCatalog()
 	if err != nil {
@@ -159,17 +161,6 @@ func checkFolder(folder string) (*checked, error) {
 	}
 	report := check.Run(files, found, check.Options{Ignores: ignores, Now: time.Now()})
 	return &checked{folder: folder, facts: found, report: report, tree: files}, nil
-}
-
-func readIgnores(fsys fs.FS) ([]check.Ignore, error) {
-	data, err := fs.ReadFile(fsys, check.SettingsFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", check.SettingsFile, generator.Cause(err))
-	}
-	return check.ParseIgnores(data)
 }
 
 func (c *checked) print(s streams, flags checkFlags) error {

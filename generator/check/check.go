@@ -59,8 +59,22 @@ type Rule struct {
 	Fix      string // what to do by hand
 	Add      string // what `kitout add` would bring for it, or ""
 
-	when func(*repository) bool // whether there is something to judge; nil: always
-	find func(*repository) []Finding
+	when  func(*repository) bool      // whether there is something to judge; nil: always
+	find  func(*repository) []Finding // nil: what the looks find
+	looks []look                      // at every Python file
+	words []string                    // that when and find ask the Python files for
+}
+
+// findings are all that a rule has to say of a repository, in the order of their places.
+func (rule *Rule) findings(r *repository) []Finding {
+	var findings []Finding
+	if len(rule.looks) > 0 {
+		findings = append(findings, r.code().findings[rule.ID]...)
+	}
+	if rule.find != nil {
+		findings = append(findings, rule.find(r)...)
+	}
+	return sorted(findings)
 }
 
 // Finding is one place where a rule is broken.
@@ -124,7 +138,7 @@ func run(r *repository, options Options) *Report {
 		}
 		section := &report.Sections[rule.Section-1]
 		section.Rules = append(section.Rules, rule)
-		for _, finding := range sorted(rule.find(r)) {
+		for _, finding := range rule.findings(r) {
 			finding.Rule = rule
 			for _, ignore := range options.Ignores {
 				if !ignore.covers(finding) {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/kitout/kitout/generator/internal/ignore"
@@ -15,37 +16,39 @@ func configuration() []Rule {
 			ID: "settings-environment", Severity: Warning, Title: "Settings come from the environment",
 			Why: "What differs between machines cannot be in the code: one build could not run in two places.",
 			Fix: "read each setting from an environment variable, in one module", Add: "config",
-			when: hasModules, find: readsEnvironment,
+			when: hasModules, find: readsEnvironment, words: readers,
 		},
 		{
 			ID: "settings-required", Severity: Warning, Title: "A missing setting stops the start",
 			Why: "A secret or a database that is None fails at the first request that needs it, or works insecurely.",
 			Fix: "read it with os.environ[\"NAME\"], or validate all settings at start", Add: "config",
-			when: hasModules, find: silentlyMissing,
+			when: hasModules, looks: []look{assignments([]string{"environ.get", "getenv"}, silentlyMissing)},
 		},
 		{
 			ID: "debug-off", Severity: Error, Title: "Debugging is off in production",
-			Why:  "Debug pages show code, settings and secrets to whoever causes an error; some let him run code.",
-			Fix:  "let the environment turn it on, with false as the default",
-			when: hasModules, find: debugOn,
+			Why:   "Debug pages show code, settings and secrets to whoever causes an error; some let him run code.",
+			Fix:   "let the environment turn it on, with false as the default",
+			when:  hasModules,
+			looks: []look{assignments([]string{"DEBUG", ".debug"}, debugSetting), calls([]string{"debug="}, debugArgument)},
 		},
 		{
 			ID: "secret-literal", Severity: Error, Title: "No secret stands in the code",
 			Why: "Whoever reads the repository, or an old copy of it, has the secret; changing it needs a release.",
 			Fix: "read it from the environment, without a default, and change it: it is known", Add: "secrets",
-			when: hasModules, find: secretLiterals,
+			when: hasModules, looks: []look{assignments(secretWords, secretLiteral), assignments([]string{"DATABASES"}, databasePassword)},
 		},
 		{
 			ID: "database-url-literal", Severity: Error, Title: "No password of a database stands in the code",
 			Why: "The data is open to everyone who has ever seen the repository and reaches the server.",
 			Fix: "read DATABASE_URL from the environment, and change the password", Add: "config",
-			find: databaseLiterals,
+			find: configuredURLs, looks: []look{{words: databaseSchemes, settings: true, judge: databaseURLs}},
 		},
 		{
 			ID: "hosts-named", Severity: Error, Title: "The service answers only to its own names",
-			Why:  "Forged Host headers end up in links, such as those of password resets, and in caches.",
-			Fix:  "list the host names, from the environment",
-			when: made("framework", "django", "fastapi"), find: anyHost,
+			Why:   "Forged Host headers end up in links, such as those of password resets, and in caches.",
+			Fix:   "list the host names, from the environment",
+			when:  made("framework", "django", "fastapi"),
+			looks: []look{assignments([]string{"ALLOWED_HOSTS"}, anyHost), calls([]string{"allowed_hosts"}, anyHostArgument)},
 		},
 		{
 			ID: "env-ignored", Severity: Error, Title: "git ignores .env",
@@ -66,8 +69,11 @@ func configuration() []Rule {
 	}
 }
 
+// readers are what reads settings.
+var readers = []string{"environ", "getenv", "BaseSettings", "dynaconf", "decouple", "environs"}
+
 func readsEnvironment(r *repository) []Finding {
-	if r.fact("config") != "" || len(r.mentioning("environ", "getenv", "BaseSettings", "dynaconf", "decouple", "environs")) > 0 {
+	if r.fact("config") != "" || r.says(readers...) {
 		return nil
 	}
 	return missing("no module reads a setting from the environment")
@@ -78,92 +84,90 @@ func needed(name string) bool {
 	return isSecret(name) || name == "DATABASE_URL" || name == "ALLOWED_HOSTS"
 }
 
-func silentlyMissing(r *repository) []Finding {
-	return r.assignments([]string{"environ.get", "getenv"}, func(a python.Assignment) string {
-		name, standard, found := a.Value.Environment()
-		if !found || a.Value.Kind != python.Call || !strings.HasSuffix(a.Value.Text, "get") && !strings.HasSuffix(a.Value.Text, "getenv") {
-			return ""
-		}
-		silent := standard.Kind == python.None || standard.Kind == python.Other && standard.Text == "" && standard.Line == 0 ||
-			standard.Kind == python.String && standard.Text == ""
-		if a.Scope != "" && !strings.Contains(strings.ToLower(a.Scope), "config") || !needed(name) || !silent {
-			return ""
-		}
-		return name + " may be missing, and nothing notices"
-	})
+func silentlyMissing(_ *repository, a python.Assignment) string {
+	name, standard, found := a.Value.Environment()
+	if !found || a.Value.Kind != python.Call || !strings.HasSuffix(a.Value.Text, "get") && !strings.HasSuffix(a.Value.Text, "getenv") {
+		return ""
+	}
+	silent := standard.Kind == python.None || standard.Kind == python.Other && standard.Text == "" && standard.Line == 0 ||
+		standard.Kind == python.String && standard.Text == ""
+	if a.Scope != "" && !strings.Contains(strings.ToLower(a.Scope), "config") || !needed(name) || !silent {
+		return ""
+	}
+	return name + " may be missing, and nothing notices"
 }
 
-func debugOn(r *repository) []Finding {
-	findings := r.assignments([]string{"DEBUG", "debug"}, func(a python.Assignment) string {
-		name := setting(a)
-		if strings.Contains(strings.ToLower(a.Scope), "dev") || strings.Contains(strings.ToLower(a.Scope), "test") || a.Main {
-			return ""
-		}
-		if (name == "DEBUG" || name == "debug" && strings.HasSuffix(a.Name, "app.debug")) && isTrue(a.Value) {
-			return "DEBUG is on, unless something turns it off"
-		}
+func debugSetting(_ *repository, a python.Assignment) string {
+	name := setting(a)
+	if strings.Contains(strings.ToLower(a.Scope), "dev") || strings.Contains(strings.ToLower(a.Scope), "test") || a.Main {
 		return ""
-	})
-	return append(findings, r.calls([]string{"debug="}, func(call python.Called) string {
-		value, given := call.Value.Keyword("debug")
-		starts := strings.HasSuffix(call.Text, ".run") || strings.HasSuffix(call.Text, ".FastAPI") || strings.HasSuffix(call.Text, ".Starlette")
-		if given && starts && isTrue(value) && !call.Main {
-			return "debug is on"
-		}
-		return ""
-	})...)
+	}
+	if (name == "DEBUG" || name == "debug" && strings.HasSuffix(a.Name, "app.debug")) && isTrue(a.Value) {
+		return "DEBUG is on, unless something turns it off"
+	}
+	return ""
 }
 
-// examples are values that nobody takes for a secret. They are as bad where they are a default, but there another rule speaks.
+func debugArgument(call python.Called) string {
+	value, given := call.Value.Keyword("debug")
+	starts := strings.HasSuffix(call.Text, ".run") || strings.HasSuffix(call.Text, ".FastAPI") || strings.HasSuffix(call.Text, ".Starlette")
+	if given && starts && isTrue(value) && !call.Main {
+		return "debug is on"
+	}
+	return ""
+}
+
+// harmless reports whether a value is no secret, but a path, an address or a text.
 func harmless(value string) bool {
 	return len(value) < 4 || strings.ContainsAny(value, " {%$<") || strings.HasPrefix(value, "/") || strings.Contains(value, "://")
 }
 
-func secretLiterals(r *repository) []Finding {
-	words := []string{"SECRET", "secret", "PASSWORD", "password", "TOKEN", "token", "API_KEY", "api_key", "PRIVATE_KEY", "ACCESS_KEY"}
-	findings := r.assignments(words, func(a python.Assignment) string {
-		name := setting(a)
-		if !isSecret(name) || name != strings.ToUpper(name) && a.Scope == "" && a.Key == "" && name != "secret_key" {
-			return ""
-		}
-		if strings.Contains(strings.ToLower(a.Scope), "test") {
-			return ""
-		}
-		if value := stringDefault(a.Value); !harmless(value) && strings.ToUpper(value) != value {
-			if a.Value.Kind == python.String {
-				return name + " is written out"
-			}
-			return name + " has a default that everyone knows"
-		}
+// secretWords begin the names of secrets in settings.
+var secretWords = []string{"SECRET", "PASSWORD", "TOKEN", "API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "secret_key"}
+
+func secretLiteral(_ *repository, a python.Assignment) string {
+	name := setting(a)
+	if !isSecret(name) || name != strings.ToUpper(name) && a.Key == "" && name != "secret_key" || strings.Contains(strings.ToLower(a.Scope), "test") {
 		return ""
-	})
-	return append(findings, databasePasswords(r)...)
+	}
+	value := stringDefault(a.Value)
+	switch {
+	case harmless(value) || strings.ToUpper(value) == value: // the latter is a name
+		return ""
+	case a.Value.Kind == python.String:
+		return name + " is written out"
+	}
+	return name + " has a default that everyone knows"
 }
 
-// databasePasswords looks into Django's dictionary of databases.
-func databasePasswords(r *repository) []Finding {
-	return r.assignments([]string{"DATABASES"}, func(a python.Assignment) string {
-		if a.Name != "DATABASES" {
-			return ""
-		}
-		for _, database := range append(a.Value.Items[:len(a.Value.Items):len(a.Value.Items)], a.Value) {
-			if password, found := database.Lookup("PASSWORD"); found && stringDefault(password) != "" {
-				return "the PASSWORD of a database is written out"
-			}
-		}
+// databasePassword looks into Django's dictionary of databases.
+func databasePassword(_ *repository, a python.Assignment) string {
+	if a.Name != "DATABASES" {
 		return ""
-	})
-}
-
-func databaseLiterals(r *repository) []Finding {
-	var findings []Finding
-	for _, m := range r.settingsModules("://") {
-		for _, text := range m.read().Strings {
-			if text.Kind == python.String && isDatabaseURL(text.Text) && withPassword(text.Text) != "" {
-				findings = append(findings, m.finding(text.Line, "a URL with a password is written out"))
-			}
+	}
+	for _, database := range append(a.Value.Items[:len(a.Value.Items):len(a.Value.Items)], a.Value) {
+		if password, found := database.Lookup("PASSWORD"); found && stringDefault(password) != "" {
+			return "the PASSWORD of a database is written out"
 		}
 	}
+	return ""
+}
+
+// databaseSchemes begin the addresses of databases.
+var databaseSchemes = []string{
+	"postgres://", "postgresql://", "postgresql+", "mysql://", "mysql+", "mariadb://", "mariadb+", "mongodb://", "mongodb+", "redis://", "rediss://", "amqp://", "amqps://", "oracle", "mssql",
+}
+
+func databaseURLs(_ *repository, m *module) (findings []Finding) {
+	for _, text := range m.read().Strings {
+		if text.Kind == python.String && isDatabaseURL(text.Text) && withPassword(text.Text) != "" {
+			findings = append(findings, m.finding(text.Line, "a URL with a password is written out"))
+		}
+	}
+	return findings
+}
+
+func configuredURLs(r *repository) (findings []Finding) {
 	for _, name := range r.glob("alembic.ini", "*.ini", "*.cfg") {
 		for _, entry := range ini.Parse(r.text(name)) {
 			if strings.HasSuffix(entry.Key, "url") && withPassword(entry.Value) != "" {
@@ -184,34 +188,29 @@ func isDatabaseURL(text string) bool {
 	return false
 }
 
-func anyHost(r *repository) []Finding {
-	const message = "every host name is accepted"
-	findings := r.assignments([]string{"ALLOWED_HOSTS"}, func(a python.Assignment) string {
-		hosts := a.Value.Strings()
-		if standard := stringDefault(a.Value); standard != "" {
-			hosts = strings.Split(standard, ",")
+func anyHost(_ *repository, a python.Assignment) string {
+	hosts := a.Value.Strings()
+	if standard := stringDefault(a.Value); standard != "" {
+		hosts = strings.Split(standard, ",")
+	}
+	for _, host := range hosts {
+		if setting(a) == "ALLOWED_HOSTS" && strings.TrimSpace(host) == "*" {
+			return "every host name is accepted"
 		}
-		for _, host := range hosts {
-			if setting(a) == "ALLOWED_HOSTS" && strings.TrimSpace(host) == "*" {
-				return message
-			}
-		}
-		return ""
-	})
-	return append(findings, r.calls([]string{"allowed_hosts"}, func(call python.Called) string {
-		hosts, given := call.Value.Keyword("allowed_hosts")
-		for _, host := range hosts.Strings() {
-			if given && host == "*" {
-				return message
-			}
-		}
-		return ""
-	})...)
+	}
+	return ""
+}
+
+func anyHostArgument(call python.Called) string {
+	if hosts, given := call.Value.Keyword("allowed_hosts"); given && slices.Contains(hosts.Strings(), "*") {
+		return "every host name is accepted"
+	}
+	return ""
 }
 
 func envCommitted(r *repository) (findings []Finding) {
 	rules := r.ignored()
-	for _, name := range r.tree.Glob(".env{,.*}") {
+	for _, name := range r.index().glob(".env{,.*}") {
 		base := path.Base(name)
 		if forSample(base) || base == ".envrc" || ignore.Git(rules, name) || r.nestedIgnore(name) {
 			continue

@@ -27,14 +27,12 @@ func database() []Rule {
 			Why: "create_all never changes a table that exists: the code and the schema drift apart.",
 			Fix: "write a first migration, and remove the call", Add: "database",
 			when: hasModules,
-			find: func(r *repository) []Finding {
-				return r.calls([]string{"create_all"}, func(call python.Called) string {
-					if strings.HasSuffix(call.Text, "create_all") && !call.Main {
-						return "makes the tables when the application starts"
-					}
-					return ""
-				})
-			},
+			looks: []look{calls([]string{"create_all"}, func(call python.Called) string {
+				if strings.HasSuffix(call.Text, "create_all") && !call.Main {
+					return "makes the tables when the application starts"
+				}
+				return ""
+			})},
 		},
 		{
 			ID: "migrations-once", Severity: Warning, Title: "Migrations run once per release, before traffic",
@@ -48,7 +46,7 @@ func database() []Rule {
 			Fix: "makemigrations --check, flask db check or alembic check in CI", Add: "ci",
 			when: all(hasPipeline, func(r *repository) bool { return len(r.found.Facts[detect.Migrations].Value) > 0 }),
 			find: func(r *repository) []Finding {
-				checks := r.does(migrationChecks()) || slices.ContainsFunc(r.scripts(), func(s script) bool { return migrationChecks().MatchString(s.text) && r.does(calls(s.Path)) })
+				checks := r.does(migrationChecks()) || slices.ContainsFunc(r.scripts(), func(s script) bool { return migrationChecks().MatchString(s.text) && r.does(calling(s.Path)) })
 				return unless(checks, "CI does not compare models and migrations")
 			},
 		},
@@ -56,10 +54,9 @@ func database() []Rule {
 			ID: "database-connections", Severity: Note, Title: "Connections are checked before they are used",
 			Why: "After a restart of the database, or a silent firewall, the next request of each worker fails.",
 			Fix: "CONN_HEALTH_CHECKS = True, or pool_pre_ping=True", Add: "database",
-			when: all(hasModules, hasServerDatabase),
+			when: all(hasModules, hasServerDatabase), words: checkedConnections,
 			find: func(r *repository) []Finding {
-				checked := r.searched(healthyConnections())
-				return unless(checked, "nothing checks a connection before it is used")
+				return unless(r.says(checkedConnections...), "nothing checks a connection before it is used")
 			},
 		},
 		{
@@ -78,23 +75,24 @@ func database() []Rule {
 			ID: "database-query-limit", Severity: Note, Title: "A query has a time limit",
 			Why: "One that never ends holds its worker, its connection and its locks.",
 			Fix: "statement_timeout, max_execution_time or a timeout of the driver", Add: "database",
-			when: all(hasModules, hasServerDatabase),
+			when: all(hasModules, hasServerDatabase), words: queryLimits,
 			find: func(r *repository) []Finding {
-				limited := r.searched(queryLimits()) || len(r.grep(queryLimits(), r.glob("*.sql", "*.cnf", "*.conf", "*.y{,a}ml", ".env*", "*.sh")...)) > 0
+				limited := r.says(queryLimits...) || len(r.grep(expression(strings.Join(queryLimits, "|"))(), r.glob("*.sql", "*.cnf", "*.conf", "*.y{,a}ml", ".env*", "*.sh")...)) > 0
 				return unless(limited, "no query has a time limit")
 			},
 		},
 	}
 }
 
+var migrationChecks = expression(`makemigrations\s+.*--check|migrate\s+--check|alembic\s+(\S+\s+)*check|\bflask\s+(\S+\s+)*db\s+(\S+\s+)*check|--check\b.*makemigrations`)
+
 var (
-	migrationChecks    = expression(`makemigrations\s+.*--check|migrate\s+--check|alembic\s+(\S+\s+)*check|\bflask\s+(\S+\s+)*db\s+(\S+\s+)*check|--check\b.*makemigrations`)
-	healthyConnections = expression(`CONN_HEALTH_CHECKS|conn_health_checks|pool_pre_ping|pool_reset_on_return|NullPool`)
-	queryLimits        = expression(`statement_timeout|max_execution_time|max_statement_time|command_timeout|read_timeout|MAX_EXECUTION_TIME`)
+	checkedConnections = []string{"CONN_HEALTH_CHECKS", "conn_health_checks", "pool_pre_ping", "NullPool"}
+	queryLimits        = []string{"statement_timeout", "max_execution_time", "max_statement_time", "command_timeout", "read_timeout", "MAX_EXECUTION_TIME"}
 )
 
-// calls matches a text that runs a script of the repository.
-func calls(name string) *regexp.Regexp {
+// calling matches a text that runs a script of the repository.
+func calling(name string) *regexp.Regexp {
 	return expression(`(^|[\s/])` + regexp.QuoteMeta(path.Base(name)) + `\b`)()
 }
 

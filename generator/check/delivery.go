@@ -102,12 +102,9 @@ func pipelineRules() []Rule {
 			Fix: "docs/production.md: where it runs, how to roll back, how to restore", Add: "deploy",
 			when: hasModules,
 			find: func(r *repository) []Finding {
-				for _, file := range r.tree.Files() {
-					switch path.Ext(file.Path) {
-					case ".md", ".rst", ".adoc", ".txt":
-						if runbooks().MatchString(file.Path) || file.Size < 256<<10 && headings().MatchString(r.text(file.Path)) {
-							return nil
-						}
+				for _, name := range r.documents() {
+					if runbooks().MatchString(name) || headings().MatchString(r.text(name)) {
+						return nil
 					}
 				}
 				return missing("nothing says what to do when it is down")
@@ -123,6 +120,19 @@ func pipelineRules() []Rule {
 			},
 		},
 	}
+}
+
+// documents are texts at the top and in folders of documentation.
+func (r *repository) documents() (names []string) {
+	for _, pattern := range []string{"*.md", "*.rst", "*.adoc"} {
+		for _, name := range r.index().glob(pattern) {
+			if top, _, _ := strings.Cut(name, "/"); top == name || strings.Contains(strings.ToLower(path.Dir(name)), "doc") {
+				names = append(names, name)
+			}
+		}
+	}
+	const most = 200
+	return names[:min(len(names), most)]
 }
 
 var (

@@ -148,12 +148,12 @@ var (
 	plainVersion  = expression(`^(?:python-)?(\d+\.\d+)(?:\.\d+)?$`)
 )
 
-// manifests are the files that declare or lock packages.
-func (r *repository) manifests() (manifests []*manifest.Manifest) {
-	for _, file := range r.tree.Files() {
-		if manifest.Is(file.Path) && !aside(file.Path) {
-			data, _ := r.tree.Text(file.Path)
-			if m := manifest.Read(file.Path, data); len(m.Dependencies) > 0 || path.Base(file.Path) == "pyproject.toml" && m.Name.Value != "" {
+// readManifests reads the files that declare or lock packages.
+func (r *repository) readManifests() (manifests []*manifest.Manifest) {
+	for _, name := range r.glob("{pyproject.toml,Pipfile,setup.py,setup.cfg}", "*.lock", "environment*.y{,a}ml", "*.{txt,in,pip}") {
+		if manifest.Is(name) {
+			data, _ := r.tree.Text(name)
+			if m := manifest.Read(name, data); len(m.Dependencies) > 0 || path.Base(name) == "pyproject.toml" && m.Name.Value != "" {
 				manifests = append(manifests, m)
 			}
 		}

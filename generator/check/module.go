@@ -2,12 +2,12 @@ package check
 
 import (
 	"path"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/kitout/kitout/generator/internal/python"
+	"github.com/kitout/kitout/generator/internal/words"
 )
 
 // module is one Python file that runs in production.
@@ -18,31 +18,108 @@ type module struct {
 	read func() *python.Source
 }
 
-// readModules takes every Python file but tests and what is made for development. Which rule looks into which is decided by words: most
-// files are never parsed.
-func (r *repository) readModules() (modules []*module) {
-	for _, file := range r.tree.Files() {
-		if path.Ext(file.Path) != ".py" || aside(file.Path) || isTest(file.Path) {
-			continue
+func newModule(name string, data []byte) *module {
+	return &module{Path: name, text: string(data), read: sync.OnceValue(func() *python.Source { return python.Parse(data) })}
+}
+
+// look is what a rule looks for in every Python file. Most files have none of its words, and are not parsed.
+type look struct {
+	words    []string
+	settings bool // files whose name says that they are for development do not count
+	judge    func(r *repository, m *module) []Finding
+}
+
+// calls judges each call of the files that mention one of the words; "" is nothing to say.
+func calls(words []string, judge func(call python.Called) string) look {
+	return look{words: words, judge: func(_ *repository, m *module) (findings []Finding) {
+		for _, call := range m.read().Calls {
+			if message := judge(call); message != "" && !m.excused(call.Value.Line) {
+				findings = append(findings, m.finding(call.Value.Line, message))
+			}
 		}
-		modules = append(modules, &module{Path: file.Path})
+		return findings
+	}}
+}
+
+// assignments judges each assignment of the files that mention one of the words, but of those for development.
+func assignments(words []string, judge func(r *repository, a python.Assignment) string) look {
+	return look{words: words, settings: true, judge: func(r *repository, m *module) (findings []Finding) {
+		for _, a := range m.read().Assignments {
+			if message := judge(r, a); message != "" && !m.excused(a.Line) {
+				findings = append(findings, m.finding(a.Line, message))
+			}
+		}
+		return findings
+	}}
+}
+
+// code is what one pass over all Python files found.
+type code struct {
+	words    *words.Set
+	found    words.Found          // in any of the files
+	findings map[string][]Finding // by rule
+}
+
+// readCode reads every Python file once, on all processors: it keeps what the rules say about it, and nothing of the file.
+func (r *repository) readCode() *code {
+	rules := Rules()
+	var list []string
+	for _, rule := range rules {
+		list = append(list, rule.words...)
+		for _, look := range rule.looks {
+			list = append(list, look.words...)
+		}
 	}
+	all := &code{words: words.New(list), findings: map[string][]Finding{}}
+	all.found = all.words.In(nil)
+	var lock sync.Mutex
+	paths := r.modules()
+	parallel(len(paths), func(i int) {
+		data, _ := r.tree.Text(paths[i])
+		found, findings := all.words.In(data), map[string][]Finding{}
+		m := newModule(paths[i], data)
+		for _, rule := range rules {
+			for _, look := range rule.looks {
+				if all.words.Has(found, look.words...) && !(look.settings && forDevelopment(m.Path)) {
+					findings[rule.ID] = append(findings[rule.ID], look.judge(r, m)...)
+				}
+			}
+		}
+		lock.Lock()
+		defer lock.Unlock()
+		all.found.Add(found)
+		for id, each := range findings {
+			all.findings[id] = append(all.findings[id], each...)
+		}
+	})
+	return all
+}
+
+// parallel calls a function with each number below n, on all processors.
+func parallel(n int, do func(i int)) {
 	var wait sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for worker := range workers {
 		wait.Go(func() {
-			for i := worker; i < len(modules); i += workers {
-				r.load(modules[i])
+			for i := worker; i < n; i += workers {
+				do(i)
 			}
 		})
 	}
 	wait.Wait()
-	return modules
 }
 
-func (r *repository) load(m *module) {
-	m.text = r.text(m.Path)
-	m.read = sync.OnceValue(func() *python.Source { return python.Parse([]byte(m.text)) })
+// says reports whether one of the words, which must be those of a rule, stands in some Python file.
+func (r *repository) says(list ...string) bool { return r.code().words.Has(r.code().found, list...) }
+
+// readModules takes every Python file but tests.
+func (r *repository) readModules() (paths []string) {
+	for _, file := range r.tree.Files() {
+		if path.Ext(file.Path) == ".py" && !aside(file.Path) && !isTest(file.Path) {
+			paths = append(paths, file.Path)
+		}
+	}
+	return paths
 }
 
 func isTest(name string) bool {
@@ -52,77 +129,24 @@ func isTest(name string) bool {
 
 func hasModules(r *repository) bool { return len(r.modules()) > 0 }
 
-// mentions reports whether one of the words stands in the file.
-func (m *module) mentions(words ...string) bool {
-	for _, word := range words {
-		if strings.Contains(m.text, word) {
-			return true
-		}
-	}
-	return false
-}
-
 // excused reports whether a comment on the line says that somebody has looked at it: nosec of Bandit, noqa of flake8 and ruff.
 func (m *module) excused(line int) bool {
-	return m.mentions("nosec", "noqa") && (strings.Contains(m.line(line), "# nosec") || strings.Contains(m.line(line), "# noqa"))
+	text := m.line(line)
+	return strings.Contains(text, "# nosec") || strings.Contains(text, "# noqa")
 }
 
 // line is the text of a line, from 1.
 func (m *module) line(number int) string {
-	lines := strings.Split(m.text, "\n")
-	if number < 1 || number > len(lines) {
-		return ""
+	for text := range strings.Lines(m.text) {
+		if number--; number == 0 {
+			return text
+		}
 	}
-	return lines[number-1]
+	return ""
 }
 
 func (m *module) finding(line int, message string) Finding {
 	return Finding{Path: m.Path, Line: line, Message: message}
-}
-
-// mentioning are the modules in which one of the words stands.
-func (r *repository) mentioning(words ...string) (modules []*module) {
-	for _, m := range r.modules() {
-		if m.mentions(words...) {
-			modules = append(modules, m)
-		}
-	}
-	return modules
-}
-
-// settingsModules are the modules that hold settings of production and mention one of the words: anything but those whose name says that
-// they are for development.
-func (r *repository) settingsModules(words ...string) (modules []*module) {
-	for _, m := range r.mentioning(words...) {
-		if !forDevelopment(m.Path) {
-			modules = append(modules, m)
-		}
-	}
-	return modules
-}
-
-// calls returns a finding for each call that a function says something about, in modules that mention one of the words.
-func (r *repository) calls(words []string, judge func(call python.Called) string) (findings []Finding) {
-	for _, m := range r.mentioning(words...) {
-		for _, call := range m.read().Calls {
-			if message := judge(call); message != "" && !m.excused(call.Value.Line) {
-				findings = append(findings, m.finding(call.Value.Line, message))
-			}
-		}
-	}
-	return findings
-}
-
-// assignments returns a finding for each assignment that a function says something about, in settings that mention one of the words.
-func (r *repository) assignments(words []string, judge func(assignment python.Assignment) string) (findings []Finding) {
-	for _, m := range r.settingsModules(words...) {
-		for _, assignment := range m.read().Assignments {
-			if message := judge(assignment); message != "" {
-				findings = append(findings, m.finding(assignment.Line, message))
-			}
-		}
-	}
-	return findings
 }
 
 // setting is the name of what an assignment sets, in whatever way a framework is told: DEBUG = …, app.config["DEBUG"] = …, app.debug = ….
@@ -134,16 +158,6 @@ func setting(assignment python.Assignment) string {
 		return ""
 	}
 	return assignment.Name[strings.LastIndexByte(assignment.Name, '.')+1:]
-}
-
-// searched reports whether an expression matches somewhere in the Python code.
-func (r *repository) searched(expression *regexp.Regexp) bool {
-	for _, m := range r.modules() {
-		if expression.MatchString(m.text) {
-			return true
-		}
-	}
-	return false
 }
 
 // isTrue reports whether a value is the literal True, or a variable whose default is.

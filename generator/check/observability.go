@@ -15,37 +15,37 @@ func observability() []Rule {
 			ID: "logs-print", Severity: Note, Title: "The service logs, and does not print",
 			Why:  "A printed line has no time, no level and no request, and nobody can turn it off.",
 			Fix:  "logger = logging.getLogger(__name__), and logger.info(…)",
-			when: hasModules, find: prints,
+			when: hasModules, looks: []look{{words: []string{"print("}, judge: prints}},
 		},
 		{
 			ID: "logs-json", Severity: Warning, Title: "Log lines are JSON",
 			Why: "Other lines have to be guessed apart: a stack trace becomes fifty lines that belong to nothing.",
 			Fix: "a JSON formatter for the root logger", Add: "logs",
-			when: hasModules,
-			find: func(r *repository) []Finding {
-				return unless(r.searched(jsonLogs()), "no log line is JSON")
-			},
+			when: hasModules, words: jsonLogs,
+			find: func(r *repository) []Finding { return unless(r.says(jsonLogs...), "no log line is JSON") },
 		},
 		{
 			ID: "logs-request-id", Severity: Note, Title: "Log lines tell which request they belong to",
 			Why: "The lines of requests that run at the same time cannot be told apart.",
 			Fix: "take X-Request-ID or make one, and add it to each record", Add: "logs",
-			when: hasModules,
+			when: hasModules, words: requestIDs,
 			find: func(r *repository) []Finding {
-				return unless(r.searched(requestIDs()), "no log line has the id of its request")
+				return unless(r.says(requestIDs...), "no log line has the id of its request")
 			},
 		},
 		{
 			ID: "logs-file", Severity: Warning, Title: "Logs go to standard output",
 			Why: "A file in a container fills its disk, goes with it, and nobody collects it.",
 			Fix: "a StreamHandler on standard output; the engine keeps and rotates it", Add: "logs",
-			when: all(hasModules, hasImage), find: logFiles,
+			when:  all(hasModules, hasImage),
+			looks: []look{{words: []string{"FileHandler"}, settings: true, judge: logFiles}},
 		},
 		{
 			ID: "logs-existing-loggers", Severity: Note, Title: "Configuring logs silences nobody",
-			Why:  "dictConfig turns off every logger that exists already, unless it is told not to.",
-			Fix:  "\"disable_existing_loggers\": False",
-			when: hasModules, find: silencedLoggers,
+			Why:   "dictConfig turns off every logger that exists already, unless it is told not to.",
+			Fix:   "\"disable_existing_loggers\": False",
+			when:  hasModules,
+			looks: []look{assignments([]string{"disable_existing_loggers"}, silencing), calls([]string{"dictConfig"}, silencingCall)},
 		},
 		{
 			ID: "metrics", Severity: Warning, Title: "The service is measured",
@@ -91,20 +91,22 @@ func observability() []Rule {
 }
 
 var (
-	jsonLogs   = expression(`(?i)json_?formatter|jsonlogger|structlog|python_json_logger|ecs_logging|json_logging|class \w+\((logging\.)?Formatter\)[\s\S]*json\.dumps|serialize=True`)
-	requestIDs = expression(`(?i)request_?id|correlation_?id|x-request-id|trace_?id`)
+	jsonLogs = []string{
+		"JsonFormatter", "JSONFormatter", "JsonLog", "JSONLog", "jsonlogger", "json_log", "json_formatter", "jsonformatter", "structlog", "ecs_logging", "serialize=True",
+	}
+	requestIDs = []string{
+		"request_id", "request-id", "Request-ID", "Request-Id", "REQUEST_ID", "requestId", "correlation_id", "correlation-id", "Correlation-ID", "trace_id", "traceparent",
+	}
 )
 
-func prints(r *repository) (findings []Finding) {
-	for _, m := range r.mentioning("print(") {
-		source := m.read()
-		if tool(m, source) {
-			continue
-		}
-		for _, call := range source.Calls {
-			if call.Text == "print" && !call.Main {
-				findings = append(findings, m.finding(call.Value.Line, "print in the service"))
-			}
+func prints(_ *repository, m *module) (findings []Finding) {
+	source := m.read()
+	if tool(m, source) {
+		return nil
+	}
+	for _, call := range source.Calls {
+		if call.Text == "print" && !call.Main && !m.excused(call.Value.Line) {
+			findings = append(findings, m.finding(call.Value.Line, "print in the service"))
 		}
 	}
 	return findings
@@ -128,41 +130,38 @@ func tool(m *module, source *python.Source) bool {
 	})
 }
 
-func logFiles(r *repository) []Finding {
-	const message = "writes logs to a file in the container"
-	findings := r.calls([]string{"FileHandler"}, func(call python.Called) string {
-		if strings.HasPrefix(call.Text, "logging.") && strings.HasSuffix(call.Text, "FileHandler") {
-			return message
+func logFiles(_ *repository, m *module) (findings []Finding) {
+	isHandler := func(name string) bool {
+		return strings.HasPrefix(name, "logging.") && strings.HasSuffix(name, "FileHandler")
+	}
+	for _, call := range m.read().Calls {
+		if isHandler(call.Text) {
+			findings = append(findings, m.finding(call.Value.Line, "writes logs to a file in the container"))
 		}
-		return ""
-	})
-	for _, m := range r.settingsModules("FileHandler") {
-		for _, text := range m.read().Strings {
-			if strings.HasPrefix(text.Text, "logging.") && strings.HasSuffix(text.Text, "FileHandler") {
-				findings = append(findings, m.finding(text.Line, message))
-			}
+	}
+	for _, text := range m.read().Strings {
+		if isHandler(text.Text) {
+			findings = append(findings, m.finding(text.Line, "writes logs to a file in the container"))
 		}
 	}
 	return findings
 }
 
-func silencedLoggers(r *repository) []Finding {
-	findings := r.assignments([]string{"disable_existing_loggers"}, func(a python.Assignment) string {
-		if value, found := a.Value.Lookup("disable_existing_loggers"); found && isTrue(value) {
-			return "turns every logger off that exists already"
-		}
+func silencing(_ *repository, a python.Assignment) string {
+	if value, found := a.Value.Lookup("disable_existing_loggers"); found && isTrue(value) {
+		return "turns every logger off that exists already"
+	}
+	return ""
+}
+
+func silencingCall(call python.Called) string {
+	if !strings.HasSuffix(call.Text, "dictConfig") || len(call.Items) == 0 || call.Items[0].Kind != python.Dict {
 		return ""
-	})
-	return append(findings, r.calls([]string{"dictConfig"}, func(call python.Called) string {
-		if !strings.HasSuffix(call.Text, "dictConfig") || len(call.Items) == 0 || call.Items[0].Kind != python.Dict {
-			return ""
-		}
-		value, found := call.Items[0].Lookup("disable_existing_loggers")
-		if !found || isTrue(value) {
-			return "turns every logger off that exists already"
-		}
-		return ""
-	})...)
+	}
+	if value, found := call.Items[0].Lookup("disable_existing_loggers"); !found || isTrue(value) {
+		return "turns every logger off that exists already"
+	}
+	return ""
 }
 
 // publicMetrics looks for a location that everything is passed on by, and none that keeps the metrics back.

@@ -27,7 +27,7 @@ var pipelines = []string{
 func (r *repository) pipelineFiles() []string {
 	var paths []string
 	for _, pattern := range pipelines {
-		paths = append(paths, r.tree.Glob(pattern)...)
+		paths = append(paths, r.index().glob(pattern)...)
 	}
 	return paths
 }
@@ -44,8 +44,8 @@ func (w workflow) finding(line int, message string) Finding {
 	return Finding{Path: w.Path, Line: line, Message: message}
 }
 
-func (r *repository) workflows() (workflows []workflow) {
-	for _, name := range r.tree.Glob(pipelines[0]) {
+func (r *repository) readWorkflows() (workflows []workflow) {
+	for _, name := range r.index().glob(pipelines[0]) {
 		data, _ := r.tree.Text(name)
 		for _, document := range document.Parse(data) {
 			workflows = append(workflows, workflow{name, document})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kitout/kitout/generator/detect"
+	"github.com/kitout/kitout/generator/internal/manifest"
 	"github.com/kitout/kitout/generator/tree"
 )
 
@@ -19,6 +20,9 @@ type repository struct {
 	found *detect.Findings
 	now   time.Time
 
+	texts sync.Map // by path
+	index func() *index
+
 	images    func() []image
 	services  func() []service
 	workloads func() []workload
@@ -27,12 +31,16 @@ type repository struct {
 	scripts   func() []script
 	starts    func() []start
 	steps     func() []step
-	modules   func() []*module
+	modules   func() []string // the Python files, but tests
+	code      func() *code
+	manifests func() []*manifest.Manifest
+	workflows func() []workflow
 	ignored   func() string // the .gitignore at the root
 }
 
 func newRepository(files *tree.Tree, found *detect.Findings, now time.Time) *repository {
 	r := &repository{tree: files, found: found, now: now}
+	r.index = sync.OnceValue(func() *index { return newIndex(files) })
 	r.images = sync.OnceValue(r.readImages)
 	r.services = sync.OnceValue(r.readServices)
 	r.workloads = sync.OnceValue(r.readWorkloads)
@@ -42,20 +50,33 @@ func newRepository(files *tree.Tree, found *detect.Findings, now time.Time) *rep
 	r.starts = sync.OnceValue(r.readStarts)
 	r.steps = sync.OnceValue(r.readSteps)
 	r.modules = sync.OnceValue(r.readModules)
+	r.code = sync.OnceValue(r.readCode)
+	r.manifests = sync.OnceValue(r.readManifests)
+	r.workflows = sync.OnceValue(r.readWorkflows)
 	r.ignored = sync.OnceValue(func() string { return r.text(".gitignore") })
 	return r
 }
 
+// maxKept is the size in bytes of the files whose text is kept for the next rule that asks.
+const maxKept = 64 << 10
+
 // text is a file's text, or "" if there is none that can be read.
 func (r *repository) text(name string) string {
+	if kept, found := r.texts.Load(name); found {
+		return kept.(string)
+	}
 	data, _ := r.tree.Text(name)
-	return string(data)
+	text := string(data)
+	if len(data) < maxKept {
+		r.texts.Store(name, text)
+	}
+	return text
 }
 
 // glob returns the paths that match one of the patterns, without those of tests, examples and documentation.
 func (r *repository) glob(patterns ...string) (paths []string) {
 	for _, pattern := range patterns {
-		for _, name := range r.tree.Glob(pattern) {
+		for _, name := range r.index().glob(pattern) {
 			if !aside(name) && !slices.Contains(paths, name) {
 				paths = append(paths, name)
 			}
@@ -189,16 +210,18 @@ type line struct {
 // grep returns the lines of files that an expression matches.
 func (r *repository) grep(expression *regexp.Regexp, paths ...string) (lines []line) {
 	for _, name := range paths {
-		data, _ := r.tree.Text(name)
-		if !expression.Match(data) {
-			continue
-		}
-		number := 0
-		for text := range strings.Lines(string(data)) {
-			number++
-			if expression.MatchString(text) {
-				lines = append(lines, line{name, number, strings.TrimSpace(text)})
-			}
+		lines = append(lines, matching(expression, name, r.text(name))...)
+	}
+	return lines
+}
+
+// matching returns the lines of a text that an expression matches.
+func matching(expression *regexp.Regexp, name, text string) (lines []line) {
+	number := 0
+	for each := range strings.Lines(text) {
+		number++
+		if expression.MatchString(each) {
+			lines = append(lines, line{name, number, strings.TrimSpace(each)})
 		}
 	}
 	return lines

@@ -142,9 +142,7 @@ func reloads(r *repository) []Finding {
 func (r *repository) gunicorn() (modules []*module) {
 	for _, name := range r.glob("*gunicorn*.py", "**/gunicorn/*.py") {
 		if !forDevelopment(name) {
-			m := &module{Path: name}
-			r.load(m)
-			modules = append(modules, m)
+			modules = append(modules, newModule(name, []byte(r.text(name))))
 		}
 	}
 	return modules

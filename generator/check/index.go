@@ -1,0 +1,82 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/kitout/kitout/generator/tree"
+)
+
+// index finds files by a pattern without a look at each: in a large repository, a hundred patterns would take longer than all the rest.
+type index struct {
+	byName, byExtension map[string][]string
+	all                 []string
+}
+
+func newIndex(files *tree.Tree) *index {
+	x := &index{byName: map[string][]string{}, byExtension: map[string][]string{}}
+	for _, file := range files.Files() {
+		base := path.Base(file.Path)
+		x.all = append(x.all, file.Path)
+		x.byName[base] = append(x.byName[base], file.Path)
+		x.byExtension[path.Ext(base)] = append(x.byExtension[path.Ext(base)], file.Path)
+	}
+	return x
+}
+
+// glob returns the paths that match a pattern as tree.Glob reads it, sorted.
+func (x *index) glob(pattern string) (paths []string) {
+	for _, plain := range alternatives(pattern) {
+		base := path.Base(plain)
+		anywhere := !strings.Contains(plain, "/")
+		for _, name := range x.candidates(base) {
+			subject := name
+			if anywhere {
+				subject = path.Base(name)
+			}
+			if matched, err := doublestar.Match(plain, subject); err == nil && matched {
+				paths = append(paths, name)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// candidates are the files whose name may fit the last part of a pattern.
+func (x *index) candidates(base string) []string {
+	last := strings.LastIndexAny(base, "*?[]")
+	if last < 0 {
+		return x.byName[base]
+	}
+	if extension := path.Ext(base); len(extension) > 1 && strings.LastIndexByte(base, '.') > last {
+		return x.byExtension[extension]
+	}
+	literal := longest(base)
+	return slices.DeleteFunc(slices.Clone(x.all), func(name string) bool { return !strings.Contains(name, literal) })
+}
+
+// longest is the longest part of a pattern that stands in each name that fits.
+func longest(base string) (literal string) {
+	for part := range strings.FieldsFuncSeq(base, func(r rune) bool { return strings.ContainsRune("*?[]\\", r) }) {
+		if len(part) > len(literal) {
+			literal = part
+		}
+	}
+	return literal
+}
+
+// alternatives writes the braces of a pattern out.
+func alternatives(pattern string) (plain []string) {
+	end := strings.IndexByte(pattern, '}')
+	if end < 0 {
+		return []string{pattern}
+	}
+	start := strings.LastIndexByte(pattern[:end], '{')
+	for choice := range strings.SplitSeq(pattern[start+1:end], ",") {
+		plain = append(plain, alternatives(pattern[:start]+choice+pattern[end+1:])...)
+	}
+	return plain
+}
