@@ -20,7 +20,6 @@ type repository struct {
 	found *detect.Findings
 	now   time.Time
 
-	texts sync.Map // by path
 	index func() *index
 
 	images    func() []image
@@ -57,20 +56,10 @@ func newRepository(files *tree.Tree, found *detect.Findings, now time.Time) *rep
 	return r
 }
 
-// maxKept is the size in bytes of the files whose text is kept for the next rule that asks.
-const maxKept = 64 << 10
-
 // text is a file's text, or "" if there is none that can be read.
 func (r *repository) text(name string) string {
-	if kept, found := r.texts.Load(name); found {
-		return kept.(string)
-	}
 	data, _ := r.tree.Text(name)
-	text := string(data)
-	if len(data) < maxKept {
-		r.texts.Store(name, text)
-	}
-	return text
+	return string(data)
 }
 
 // glob returns the paths that match one of the patterns, without those of tests, examples and documentation.

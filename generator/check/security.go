@@ -136,7 +136,7 @@ func committedTokens(r *repository) []Finding {
 	}
 	found := make([][]line, len(paths))
 	parallel(len(paths), func(i int) {
-		if file, _ := r.tree.File(paths[i]); file.Size > maxKept || aside(paths[i]) {
+		if file, _ := r.tree.File(paths[i]); file.Size > 64<<10 || aside(paths[i]) {
 			return
 		}
 		text := r.text(paths[i])

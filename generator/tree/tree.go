@@ -24,6 +24,10 @@ const (
 	// MaxFiles is how many files are looked at; a folder with more is no repository of one service.
 	MaxFiles = 200_000
 
+	// Small texts are kept for whoever asks next, as far as there is room, both in bytes.
+	smallText = 64 << 10
+	keptTexts = 32 << 20
+
 	// binaryProbe is how many bytes git looks at for a NUL, by which it takes a file for binary (buffer_is_binary).
 	binaryProbe = 8000
 )
@@ -43,7 +47,9 @@ type Tree struct {
 	fsys    fs.FS
 	files   []File
 	skipped []Skipped
-	guard   sync.Mutex // of skipped
+	kept    map[string][]byte // texts that were read
+	room    int               // bytes of further ones
+	guard   sync.Mutex        // of skipped, kept and room
 }
 
 // File is one regular file.
@@ -61,7 +67,7 @@ type Skipped struct {
 
 // Read lists the files below the root of fsys, sorted by path. A folder that cannot be read is skipped, but for the root.
 func Read(fsys fs.FS) (*Tree, error) {
-	t := &Tree{fsys: fsys}
+	t := &Tree{fsys: fsys, kept: map[string][]byte{}, room: keptTexts}
 	var paths []string
 	var entries []fs.DirEntry
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -161,8 +167,27 @@ func (t *Tree) Glob(pattern string) (paths []string) {
 	return paths
 }
 
-// Text returns the content of a text file; false for one that is none of the tree, binary, longer than MaxSize or unreadable.
+// Text returns the content of a text file, which is not to be changed; false for one that is none of the tree, binary, longer than MaxSize or
+// unreadable.
 func (t *Tree) Text(name string) ([]byte, bool) {
+	t.guard.Lock()
+	data, found := t.kept[name]
+	t.guard.Unlock()
+	if found {
+		return data, true
+	}
+	if data, found = t.readText(name); !found {
+		return nil, false
+	}
+	t.guard.Lock()
+	defer t.guard.Unlock()
+	if len(data) <= smallText && len(data) <= t.room {
+		t.kept[name], t.room = data, t.room-len(data)
+	}
+	return data, true
+}
+
+func (t *Tree) readText(name string) ([]byte, bool) {
 	file, found := t.File(name)
 	if !found || file.Size > MaxSize {
 		return nil, false
