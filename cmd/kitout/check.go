@@ -111,6 +111,9 @@ func runCheck(flags checkFlags, s streams) error {
 	for _, ignore := range result.report.Expired {
 		fmt.Fprintf(s.err, "warning: %s:%d: the ignore of %s ended on %s\n", check.SettingsFile, ignore.Line, ignore.Rule, ignore.Until)
 	}
+	if result.report.Empty() {
+		fmt.Fprintf(s.err, "warning: %s: there is nothing to judge, neither Python code nor what runs it\n", flags.folder)
+	}
 	if err := result.print(s, flags); err != nil {
 		return err
 	}

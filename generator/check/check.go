@@ -194,7 +194,7 @@ func (s *Section) judge() {
 }
 
 // Score is the mean of the sections that had something to judge, as a whole number rounded down: 100 means that nothing is left to do. It
-// is 100 when there was nothing to judge at all.
+// is 0 when there was nothing to judge at all: a check of the wrong folder is no success.
 func (r *Report) Score() int {
 	sum, sections := 0.0, 0
 	for _, section := range r.Sections {
@@ -204,7 +204,7 @@ func (r *Report) Score() int {
 		}
 	}
 	if sections == 0 {
-		return 100
+		return 0
 	}
 	return int(math.Floor(sum / float64(sections)))
 }
@@ -214,14 +214,7 @@ func (r *Report) Only(number int) {
 	r.Sections = slices.DeleteFunc(r.Sections, func(s Section) bool { return s.Number != number })
 }
 
-// Counts is the number of findings that count.
-func (r *Report) Counts() (count int) {
-	for _, section := range r.Sections {
-		for _, finding := range section.Findings {
-			if finding.Ignored == "" {
-				count++
-			}
-		}
-	}
-	return count
+// Empty reports whether there was nothing to judge.
+func (r *Report) Empty() bool {
+	return !slices.ContainsFunc(r.Sections, func(s Section) bool { return len(s.Rules) > 0 })
 }

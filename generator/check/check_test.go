@@ -156,7 +156,7 @@ func TestScore(t *testing.T) {
 	if got := report.Score(); got != 96 {
 		t.Errorf("the total is %d, want the mean of 100 and 93.3, rounded down", got)
 	}
-	if got := (&Report{Sections: []Section{{}}}).Score(); got != 100 {
+	if got := (&Report{Sections: []Section{{}}}).Score(); got != 0 {
 		t.Errorf("of nothing: %d", got)
 	}
 }

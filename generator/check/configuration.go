@@ -41,6 +41,7 @@ func configuration() []Rule {
 			ID: "database-url-literal", Severity: Error, Title: "No password of a database stands in the code",
 			Why: "The data is open to everyone who has ever seen the repository and reaches the server.",
 			Fix: "read DATABASE_URL from the environment, and change the password", Add: "config",
+			when: either(hasModules, func(r *repository) bool { return r.has("*.{ini,cfg}") }),
 			find: configuredURLs, looks: []look{{words: databaseSchemes, settings: true, judge: databaseURLs}},
 		},
 		{

@@ -64,9 +64,9 @@ func observability() []Rule {
 			ID: "health-routes", Severity: Error, Title: "The service says whether it lives and whether it is ready",
 			Why: "Nobody can wait for it, restart it or take it out of the way, but by guessing.",
 			Fix: "/livez answers at once, /readyz asks the database", Add: "framework",
-			when: made("framework", "django", "flask", "fastapi"),
+			when: made("framework", "django", "flask", "fastapi"), words: healthPaths,
 			find: func(r *repository) []Finding {
-				return unless(len(r.found.Facts[detect.Health].Value) > 0, "there is no route that tells of health")
+				return unless(len(r.found.Facts[detect.Health].Value) > 0 || r.says(healthPaths...), "there is no route that tells of health")
 			},
 		},
 		{
@@ -98,6 +98,9 @@ var (
 		"request_id", "request-id", "Request-ID", "Request-Id", "REQUEST_ID", "requestId", "correlation_id", "correlation-id", "Correlation-ID", "trace_id", "traceparent",
 	}
 )
+
+// healthPaths are routes that are named by a constant, which detection does not follow.
+var healthPaths = []string{"/livez", "/readyz", "/healthz", "/health", "/_health", "/ready", "/alive"}
 
 func prints(_ *repository, m *module) (findings []Finding) {
 	source := m.read()

@@ -60,6 +60,7 @@ func recovery() []Rule {
 			ID: "backup-pipeline", Severity: Error, Title: "A dump that fails is noticed",
 			Why: "Of a pipe only the last program's status counts: pg_dump | gzip leaves 20 valid bytes, and says that all is well.",
 			Fix: "set -o pipefail, or dump to a file and check the status", Add: "backup",
+			when: uses("pg_dump", "pg_dumpall", "mysqldump", "mariadb-dump", "mongodump", "pg_basebackup"),
 			find: func(r *repository) []Finding {
 				return r.eachCommand(func(s script, c shell.Command) string {
 					if len(c.From) > 0 && dumps(c.From) && !s.Pipefail {
@@ -73,6 +74,7 @@ func recovery() []Rule {
 			ID: "backup-password", Severity: Error, Title: "No password stands on a command line",
 			Why: "Every user of the machine sees it in the list of processes, and it stays in histories and logs.",
 			Fix: "PGPASSFILE, --defaults-extra-file, or the environment", Add: "backup",
+			when: uses("pg_dump", "pg_dumpall", "psql", "pg_restore", "mysqldump", "mariadb-dump", "mysql", "mariadb"),
 			find: func(r *repository) []Finding {
 				return r.eachCommand(func(_ script, c shell.Command) string { return shownPassword(c) })
 			},
@@ -81,6 +83,7 @@ func recovery() []Rule {
 			ID: "backup-consistent", Severity: Warning, Title: "A dump is of one moment",
 			Why: "Without a transaction each table is of another moment, and they do not fit together.",
 			Fix: "mysqldump --single-transaction", Add: "backup",
+			when: uses("mysqldump", "mariadb-dump"),
 			find: func(r *repository) []Finding {
 				return r.eachCommand(func(_ script, c shell.Command) string {
 					name := path.Base(c.Args[0])
@@ -110,6 +113,7 @@ func recovery() []Rule {
 			ID: "restore-stops", Severity: Error, Title: "A restore stops at the first error",
 			Why: "psql goes on: it ends with status 0 and no rows, after the old ones were dropped.",
 			Fix: "psql --set ON_ERROR_STOP=1, and --single-transaction", Add: "backup",
+			when: uses("psql"),
 			find: func(r *repository) []Finding {
 				return r.eachCommand(func(s script, c shell.Command) string {
 					restores := path.Base(c.Args[0]) == "psql" && (len(c.From) > 0 && unpacks(c.From) || reads(c.Args))
@@ -135,6 +139,17 @@ var (
 
 // dumpPrograms save databases.
 var dumpPrograms = map[string]bool{"pg_dump": true, "pg_dumpall": true, "mysqldump": true, "mariadb-dump": true, "mongodump": true, "pg_basebackup": true, "litestream": true}
+
+// uses returns a condition: a script runs one of these programs, in a container or not.
+func uses(programs ...string) func(*repository) bool {
+	return func(r *repository) bool {
+		return slices.ContainsFunc(r.scripts(), func(s script) bool {
+			return slices.ContainsFunc(s.Commands, func(c shell.Command) bool {
+				return slices.ContainsFunc(append(c.Args[:len(c.Args):len(c.Args)], c.From...), func(word string) bool { return slices.Contains(programs, path.Base(word)) })
+			})
+		})
+	}
+}
 
 // dumps reports whether one of the words is such a program: docker exec db pg_dump ….
 func dumps(words []string) bool {

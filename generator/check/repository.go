@@ -74,6 +74,8 @@ func (r *repository) glob(patterns ...string) (paths []string) {
 	return paths
 }
 
+func hasFiles(r *repository) bool { return len(r.tree.Files()) > 0 }
+
 // has reports whether a file matches one of the patterns.
 func (r *repository) has(patterns ...string) bool { return len(r.glob(patterns...)) > 0 }
 

@@ -83,8 +83,9 @@ func webRules() []Rule {
 		},
 		{
 			ID: "header-legacy", Severity: Note, Title: "X-XSS-Protection is not sent",
-			Why: "The filter that it turned on was a way to attack pages, and browsers have removed it.",
-			Fix: "remove it; a content security policy does what it was for",
+			Why:  "The filter that it turned on was a way to attack pages, and browsers have removed it.",
+			Fix:  "remove it; a content security policy does what it was for",
+			when: either(hasModules, hasNginx, hasApache),
 			find: func(r *repository) []Finding {
 				return at(r.grep(legacyHeader(), r.glob("*.conf", "*.conf.*", "*.nginx")...), "sends X-XSS-Protection")
 			},
@@ -96,13 +97,13 @@ func webRules() []Rule {
 			ID: "private-key", Severity: Error, Title: "No private key is committed",
 			Why: "Whoever reads the repository is who the key says.",
 			Fix: "take it out of the repository and of its history, and replace it", Add: "secrets",
-			find: privateKeys,
+			when: hasFiles, find: privateKeys,
 		},
 		{
 			ID: "access-token", Severity: Error, Title: "No token of a service is committed",
 			Why: "Programs read every public commit within seconds, and private ones leak later.",
 			Fix: "revoke it, and read the next one from the environment", Add: "secrets",
-			find: committedTokens,
+			when: hasFiles, find: committedTokens,
 			looks: []look{{words: tokenMarks, judge: func(_ *repository, m *module) []Finding {
 				return at(matching(accessTokens(), m.Path, m.text), "holds a token")
 			}}},
