@@ -87,11 +87,11 @@ kitout.yaml in the repository says which findings do not count, and why:
 }
 
 func runCheck(flags checkFlags, s streams) error {
-	wanted, err := number("--fail-under", flags.failUnder, 100, 0, 100)
+	wanted, err := numberOf("--fail-under", flags.failUnder, 100, 0, 100)
 	if err != nil {
 		return err
 	}
-	only, err := number("--section", flags.section, 0, 1, len(check.Titles()))
+	only, err := numberOf("--section", flags.section, 0, 1, len(check.Titles()))
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,8 @@ func runCheck(flags checkFlags, s streams) error {
 	return nil
 }
 
-// number reads a flag's value between two bounds.
-func number(flag string, given *value, standard, least, most int) (int, error) {
+// numberOf reads a flag's value between two bounds.
+func numberOf(flag string, given *value, standard, least, most int) (int, error) {
 	if given.String() == "" && len(given.words) == 0 {
 		return standard, nil
 	}
