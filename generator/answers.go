@@ -29,7 +29,7 @@ type Answers struct {
 
 	// What follows is of an application that was there before. Without an Entry the repository is a new one.
 	Entry    string // what is served, module:callable, with () behind it if it is a factory
-	Manifest string // the file that declares its packages, where the dependency tool has no file of its own
+	Manifest string // what declares its packages, and after commas what is for development, where the dependency tool has no file of its own
 	Source   string // the folder that the application is imported from; empty: the repository's own
 	Migrate  string // the command that migrates the database; empty: nothing does
 	Test     string // the command that runs the tests
@@ -96,7 +96,7 @@ var FreeExisting = []FreeAnswer{
 		of: func(a *Answers) *string { return &a.Entry },
 	},
 	{
-		Key: "manifest", Title: "Manifest", Kind: "FILE", Help: "what declares its packages for pip (default: requirements.txt)",
+		Key: "manifest", Title: "Manifest", Kind: "FILE[,FILE…]", Help: "what declares its packages for pip, and what those for development besides (default: requirements.txt)",
 		of: func(a *Answers) *string { return &a.Manifest },
 	},
 	{
@@ -350,12 +350,16 @@ func (a *Answers) validate(origins map[string]string, images []string, taken fun
 	if !imagePattern().MatchString(a.Image) {
 		return fail("image", fmt.Sprintf("%q is not an image name", a.Image), "lower case, without a tag or digest: registry.example.com/team/shop")
 	}
+	for _, file := range strings.Split(a.Manifest, ",") {
+		if a.Manifest != "" && !folderPattern().MatchString(file) {
+			return fail("manifest", fmt.Sprintf("%q is not a file of the repository", file), "relative to it, with slashes: requirements/production.txt")
+		}
+	}
 	for _, existing := range []struct {
 		key, value, what, hint string
 		pattern                *regexp.Regexp
 	}{
 		{entryKey, a.Entry, "module:callable", "for example shop.web:app, or shop.web:create_app() for a factory", entryPattern()},
-		{"manifest", a.Manifest, "a file of the repository", "relative to it, with slashes: requirements/production.txt", folderPattern()},
 		{"source", a.Source, "a folder of the repository", "relative to it, with slashes: src", folderPattern()},
 		{"static", a.Static, "a folder of the repository", "relative to it, with slashes: shop/static", folderPattern()},
 		{"migrate", a.Migrate, "a plain command", "words without quotes or operators; put the rest into a script", commandPattern()},
@@ -399,8 +403,9 @@ func IndexProblem(address string) string {
 func (a *Answers) application() map[string]any {
 	module, callable, _ := strings.Cut(a.Entry, ":")
 	attribute, factory := strings.CutSuffix(callable, "()")
+	manifests := strings.Split(a.Manifest, ",")
 	return map[string]any{
-		"existing": a.Entry != "", "entry": a.Entry, "manifest": a.Manifest, "module": module, "attribute": attribute, "factory": factory,
+		"existing": a.Entry != "", "entry": a.Entry, "manifest": manifests[0], "development": manifests[1:], "module": module, "attribute": attribute, "factory": factory,
 		"source": a.Source, "migrate": a.Migrate, "test": a.Test, "static": a.Static, "settings": a.Settings, "scheme": a.Scheme,
 	}
 }

@@ -355,7 +355,9 @@ func (a *addition) found() generator.Given {
 	if static := a.findings.Value(detect.Static); static != "" && len(a.tree.Glob(static+"/**")) > 0 {
 		take("static", static)
 	}
-	take("manifest", a.manifest())
+	if files := a.manifests(); len(files) > 0 {
+		found.Values["manifest"] = files
+	}
 	if version := a.findings.Value(detect.Python); slices.Contains(a.pythons(), version) {
 		take("python", version)
 	}
@@ -375,14 +377,14 @@ func (a *addition) pythons() []string {
 // lockable is what `uv pip compile` takes for a manifest.
 var lockable = regexp.MustCompile(`(\.txt|\.in|(^|/)pyproject\.toml|(^|/)setup\.(py|cfg))$`)
 
-// manifest is the leading one of those that can be locked.
-func (a *addition) manifest() string {
+// manifests are those that can be locked, the leading one first.
+func (a *addition) manifests() (files []string) {
 	for _, file := range a.findings.Facts[detect.Manifest].Value {
 		if lockable.MatchString(file) {
-			return file
+			files = append(files, file)
 		}
 	}
-	return ""
+	return files
 }
 
 // asked are the answers that follow from what is to be added: what may be left alone is, unless it is wanted.
