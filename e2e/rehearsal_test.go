@@ -45,17 +45,30 @@ func TestRehearsal(t *testing.T) {
 	}
 }
 
-// TestBrokenPromise rehearses what does not keep a promise: a proxy that gives up before the application does.
+// TestBrokenPromise rehearses what does not keep a promise: a proxy that gives up before the application does, and limits that
+// the rehearsal does not find.
 func TestBrokenPromise(t *testing.T) {
 	t.Parallel()
 	s := stack{"flask", "sqlite", "pip", ""}
-	project := s.project() + "-broken"
-	r := generateWith(t, s.tool, "--framework", s.framework, "--database", s.database, "--name", project, "--package", "shop")
-	r.leavesNothing(project)
-	r.rewrite("deploy/nginx/nginx.conf", "proxy_read_timeout 35s;", "proxy_read_timeout 25s;")
-	r.fails("the proxy has 25 seconds, no more than what comes before it", "make", "rehearse")
-	r.hasRehearsed(false)
-	r.leftNothing(project + "-rehearsal")
+	for i, broken := range []struct{ file, old, new, why string }{
+		{
+			"deploy/nginx/nginx.conf", "proxy_read_timeout 35s;", "proxy_read_timeout 25s;",
+			"the proxy has 25 seconds, no more than what comes before it",
+		},
+		{"deploy/nginx/nginx.conf", "proxy_read_timeout 35s;", "", "the proxy has no limit in seconds: none is found"},
+		{"deploy/rehearsal/time_limit.py", "    print(", "    repr(", "a query has no limit in seconds: none is found"},
+	} {
+		t.Run(broken.why, func(t *testing.T) {
+			t.Parallel()
+			project := fmt.Sprintf("%s-broken%d", s.project(), i)
+			r := generateWith(t, s.tool, "--framework", s.framework, "--database", s.database, "--name", project, "--package", "shop")
+			r.leavesNothing(project)
+			r.rewrite(broken.file, broken.old, broken.new)
+			r.fails(broken.why, "make", "rehearse")
+			r.hasRehearsed(false)
+			r.leftNothing(project + "-rehearsal")
+		})
+	}
 }
 
 // hasRehearsed holds the report of a rehearsal against its end.
