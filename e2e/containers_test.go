@@ -70,7 +70,7 @@ func TestContainers(t *testing.T) {
 			} else {
 				c = r.secureSite(s.domain)
 			}
-			r.fails("/shop/secrets/", "docker", "compose", "run", "--rm", "--build", "--no-deps", "--no-TTY", "app", "true")
+			r.fails("bind source path does not exist: "+r.path("secrets"), "docker", "compose", "run", "--rm", "--build", "--no-deps", "--no-TTY", "app", "true")
 			r.run("scripts/secrets")
 			r.make("image")
 			r.run("docker", "image", "rm", project, project+"-proxy") // Compose builds them again, from the cache

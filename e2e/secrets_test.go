@@ -30,6 +30,19 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("a secret was overwritten by %q", got)
 	}
 
+	if err := os.Remove(r.path(".env")); err != nil {
+		t.Fatal(err)
+	}
+	r.make("setup")
+	for name, want := range map[string]string{
+		"DATABASE_PASSWORD": passwordMark, "DATABASE_URL": "postgresql://shop:" + passwordMark + "@127.0.0.1:5432/shop",
+		"SECRET_KEY": readFile(t, r.path("secrets/secret_key")),
+	} {
+		if got := r.configured(name); got != want {
+			t.Errorf("a new .env has %s=%q, not the %q of the containers", name, got, want)
+		}
+	}
+
 	other := filepath.Join(t.TempDir(), "other")
 	r.run("scripts/secrets", other)
 	for name, length := range map[string]int{"database_password": 64, "secret_key": 64, "backup_database_url": 0} {

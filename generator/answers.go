@@ -406,8 +406,19 @@ func (a *Answers) application() map[string]any {
 	manifests := strings.Split(a.Manifest, ",")
 	return map[string]any{
 		"existing": a.Entry != "", "entry": a.Entry, "manifest": manifests[0], "development": manifests[1:], "module": module, "attribute": attribute, "factory": factory,
-		"source": a.Source, "migrate": a.Migrate, "test": a.Test, "static": a.Static, "settings": a.Settings, "scheme": a.Scheme,
+		"source": a.Source, "migrate": shellWords(a.Migrate), "test": shellWords(a.Test), "static": a.Static, "settings": a.Settings, "scheme": a.Scheme,
 	}
+}
+
+// shellWords writes a command with its words quoted where a shell would take a part of them for its own.
+func shellWords(command string) string {
+	words := strings.Fields(command)
+	for i, word := range words {
+		if strings.ContainsAny(word, "()") {
+			words[i] = "'" + word + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // Command returns the arguments of kitout that give these answers, for the folder at directory.
