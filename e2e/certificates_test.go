@@ -82,17 +82,44 @@ func certifies(t *testing.T, proxy, account string) {
 	r.compose("exec", "--no-TTY", "certificates", "sh", "-c",
 		"sed -i '1i renew_before_expiry = 10000 days' /var/lib/certbot/*/renewal/"+domain+".conf")
 	r.compose("restart", "certificates")
-	third := renewed(t, second, served)
+	last := renewed(t, second, served)
 	if n := answered(); n < 100 {
 		t.Errorf("only %d requests were answered during the renewals", n)
 	} else {
 		t.Logf("%d requests were answered during the renewals", n)
 	}
-	r.tellsExpiry(third)
+	if proxy == "apache" {
+		r.outlivesWatcher()
+		r.compose("exec", "--no-TTY", "certificates", "certificates", "--renew")
+		last = renewed(t, last, served)
+	}
+	r.tellsExpiry(last)
 
 	r.survivesFailure(c)
 	r.installsOwn(address, c)
 	r.stopsCleanly()
+}
+
+// outlivesWatcher kills the process that looks for new certificates beside Apache: the container must start again.
+func (r *repository) outlivesWatcher() {
+	r.t.Helper()
+	state := func() string {
+		container := strings.TrimSpace(r.compose("ps", "--all", "--quiet", "proxy"))
+		return strings.TrimSpace(r.run("docker", "inspect", "--format", "{{.RestartCount}} {{.State.Health.Status}}", container))
+	}
+	if before := state(); before != "0 healthy" {
+		r.t.Errorf("the proxy's restarts and health are %s before its watcher is killed", before)
+	}
+	r.compose("exec", "--no-TTY", "proxy", "sh", "-c", "kill -KILL $(cat /tmp/watch.pid)")
+	err := await(func() error {
+		if after := state(); after != "1 healthy" {
+			return fmt.Errorf("the proxy's restarts and health are %s", after)
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Errorf("without its watcher: %v", err)
+	}
 }
 
 // renewed waits until another certificate is served than before.
