@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -138,7 +140,10 @@ func (r *repository) damagedRefused() {
 	writeFile(r.t, sum, wholeSum)
 }
 
-var publicKey = regexp.MustCompile(`age1[a-z0-9]+`)
+var (
+	publicKey  = regexp.MustCompile(`age1[a-z0-9]+`)
+	privateKey = regexp.MustCompile(`AGE-SECRET-KEY-[A-Z0-9]+`)
+)
 
 // encrypts makes a backup that only the key's owner can read, and deletes it.
 func (r *repository) encrypts() {
@@ -153,10 +158,39 @@ func (r *repository) encrypts() {
 	r.fails("AGE_IDENTITY_FILE", "scripts/verify", set)
 	r.with("AGE_IDENTITY_FILE="+key).run("scripts/verify", set)
 	r.with("AGE_IDENTITY="+readFile(r.t, key)).run("scripts/verify", set)
+	r.run("sh", "-c", `AGE_IDENTITY_FILE=- scripts/verify "$1" <"$2"`, "sh", set, key)
+	r.run("sh", "-c", `AGE_IDENTITY_FILE=- scripts/drill --latest <"$1"`, "sh", key)
+	r.asksForKey(set, privateKey.FindString(readFile(r.t, key)))
 	for _, name := range []string{set, set + ".sha256"} {
 		if err := os.Remove(name); err != nil {
 			r.t.Fatal(err)
 		}
+	}
+}
+
+// asksForKey verifies an encrypted backup on a terminal, which must ask for the key and not show it.
+func (r *repository) asksForKey(set, key string) {
+	r.t.Helper()
+	command := r.command(r.t.Context(), "script", "--quiet", "--return", "--command", "scripts/verify "+set, "/dev/null")
+	var output lockedBuffer
+	command.Stdout = &output
+	keyboard, err := command.StdinPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	asked := await(func() error {
+		if !strings.Contains(output.String(), "private key") {
+			return errors.New("no question")
+		}
+		return nil
+	})
+	_, typed := io.WriteString(keyboard, key+"\n")
+	err = errors.Join(asked, typed, command.Wait())
+	if err != nil || strings.Contains(output.String(), key) || !strings.Contains(output.String(), ": good") {
+		r.t.Errorf("asked for the key on a terminal: %v\n%s", err, output.String())
 	}
 }
 

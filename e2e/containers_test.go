@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -161,8 +162,8 @@ func (r *repository) unchangedByUp() {
 	}
 }
 
-// restoresInside backs up with encryption, verifies and restores inside the stack. The key is only in the environment of
-// what reads the backup.
+// restoresInside backs up with encryption, verifies and restores inside the stack. The key goes by the standard input to what
+// reads the backup: Docker does not tell it.
 func (r *repository) restoresInside(c *client) {
 	r.t.Helper()
 	start := time.Now()
@@ -177,7 +178,12 @@ func (r *repository) restoresInside(c *client) {
 	r.compose("stop", "app")
 	c.expect("no application", c.get("/"), 502, 504)
 	c.expect("no application for the API", c.get("/api/notes"), 502, 504)
-	r.with("AGE_IDENTITY="+identity).compose("run", "--rm", "--no-TTY", "--env", "AGE_IDENTITY", "restore", "--yes", "latest")
+	name := fmt.Sprintf("e2e%d-restore-%d", os.Getpid(), time.Now().UnixNano())
+	r.run("sh", "-c", `docker compose run --name "$1" --no-TTY --env AGE_IDENTITY_FILE=- restore --yes latest <"$2"`, "sh", name, key)
+	if told := r.run("docker", "inspect", name); !strings.Contains(told, "AGE_IDENTITY_FILE=-") || strings.Contains(told, privateKey.FindString(identity)) {
+		r.t.Error("docker inspect shows the key, or nothing at all")
+	}
+	r.run("docker", "rm", name)
 	r.up()
 	if titles := c.titles(); !slices.Equal(titles, saved) {
 		r.t.Errorf("restored the notes %q, not %q", titles, saved)
@@ -235,7 +241,38 @@ func (r *repository) drillsInside() {
 	writeFile(r.t, file, strings.Replace(readFile(r.t, file), `"127.0.0.1:`+usual, `"127.0.0.1:`+port, 1))
 	r.configure("DATABASE_URL", strings.Replace(r.configured("DATABASE_URL"), ":"+usual+"/", ":"+port+"/", 1))
 	r.make("services")
+	told := r.inspectsRuns()
 	r.make("drill")
+	if text := readFile(r.t, told); !strings.Contains(text, "DATABASE_URL_FILE=") || strings.Contains(text, r.configured("DATABASE_PASSWORD")) {
+		r.t.Error("docker inspect shows the password to a container of the drill, or nothing at all")
+	}
+}
+
+// inspectsRuns has `docker run` leave in a file, whose path it returns, what Docker tells of each container.
+func (r *repository) inspectsRuns() string {
+	r.t.Helper()
+	docker, err := exec.LookPath("docker")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	dir := r.t.TempDir()
+	told := filepath.Join(dir, "told")
+	writeFile(r.t, told, "")
+	writeFile(r.t, filepath.Join(dir, "docker"), strings.NewReplacer("DOCKER", docker, "DIR", dir).Replace(`#!/bin/sh
+[ "$1 $2" = "run --rm" ] || exec DOCKER "$@"
+shift 2
+DOCKER run --cidfile DIR/id "$@"
+status=$?
+DOCKER inspect "$(cat DIR/id)" >>DIR/told
+DOCKER rm "$(cat DIR/id)" >/dev/null
+rm DIR/id
+exit $status
+`))
+	if err := os.Chmod(filepath.Join(dir, "docker"), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	r.env = append(r.env, "PATH="+dir+string(filepath.ListSeparator)+r.getenv("PATH"))
+	return told
 }
 
 // developsInside runs the stack for development, which answers without the proxy and reloads the code.
