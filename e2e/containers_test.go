@@ -91,6 +91,10 @@ func TestContainers(t *testing.T) {
 			r.changesPassword(c)
 			r.imageKeepsPromises(project)
 			c.rateLimited()
+			if s.domain == "" && s.database == "sqlite" {
+				r.rollsOut(project)
+				c.expect("ready after a roll-out", c.get("/readyz"), 200)
+			}
 			r.stopsCleanly()
 			if s.domain == "" && s.database == "sqlite" {
 				r.developsInside()
@@ -159,6 +163,29 @@ func (r *repository) unchangedByUp() {
 	r.up()
 	if after := r.containers(); after != before {
 		r.t.Errorf("a second docker compose up changed the containers: before\n%s\nafter\n%s", before, after)
+	}
+}
+
+// rollsOut puts the release in its own place: the application is another container, all else the same, and the migration runs once.
+func (r *repository) rollsOut(project string) {
+	r.t.Helper()
+	others := func() string {
+		return regexp.MustCompile(`(?m)^/\S*-app-\d+ .*\n`).ReplaceAllString(r.containers(), "")
+	}
+	application := func() string { return r.compose("ps", "--quiet", "app") }
+	beside, before, since := others(), application(), time.Now()
+	r.run("scripts/rollout", "--no-build")
+	started := strings.Fields(r.run("docker", "events", "--since", since.Format(time.RFC3339Nano), "--until", time.Now().Format(time.RFC3339Nano),
+		"--filter", "event=start", "--filter", "label=com.docker.compose.project="+project,
+		"--filter", "label=com.docker.compose.service=migrate", "--format", "{{.Actor.ID}}"))
+	if len(started) != 1 {
+		r.t.Errorf("a roll-out migrates %d times", len(started))
+	}
+	if after := application(); after == before || len(strings.Fields(after)) != 1 {
+		r.t.Errorf("the application is %q after a roll-out, and was %q", after, before)
+	}
+	if after := others(); after != beside {
+		r.t.Errorf("a roll-out changed other containers: before\n%s\nafter\n%s", beside, after)
 	}
 }
 
