@@ -25,6 +25,10 @@ golden: ## Write the golden trees again, for review
 bench: ## Measure generation against cp -r, and start-up against a bare program
 	go test ./cmd/kitout -run '^$$' -bench . -benchtime 20x
 
+.PHONY: bench-e2e
+bench-e2e: ## Measure what is generated: health endpoint, the same behind the proxy, size and build of the image
+	cd e2e && go test -run '^$$' -bench . -benchtime 3x -timeout 60m .
+
 .PHONY: refresh-packages
 refresh-packages: ## Resolve the table of Python packages again (needs uv, poetry, pipenv and the network)
 	$(PYTHON) generator/lock/refresh/refresh.py
