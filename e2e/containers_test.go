@@ -104,14 +104,16 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// leavesNothing removes the containers, the volumes and the images at the end of the test.
+// leavesNothing removes the containers, the volumes and the images at the end of the test, also those of a rehearsal.
 func (r *repository) leavesNothing(project string) {
 	r.t.Helper()
 	r.t.Cleanup(func() {
 		r.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
-		built := r.run("docker", "images", "--quiet", "--filter", "label=com.docker.compose.project="+project)
-		if ids := strings.Fields(built); len(ids) > 0 {
-			r.run("docker", append([]string{"image", "rm", "--force"}, ids...)...)
+		for _, name := range []string{project, project + "-rehearsal"} {
+			built := r.run("docker", "images", "--quiet", "--filter", "label=com.docker.compose.project="+name)
+			if ids := strings.Fields(built); len(ids) > 0 {
+				r.run("docker", append([]string{"image", "rm", "--force"}, ids...)...)
+			}
 		}
 	})
 }
