@@ -31,6 +31,7 @@ var (
 	tellingNames = words("app application")
 	tellingFiles = words("wsgi asgi main app application run server __init__ passenger_wsgi")
 	startedFiles = words("wsgi asgi")
+	passingFiles = words("wsgi asgi __init__") // they may import the object to hand it on
 )
 
 // candidate is an object that an application server may load.
@@ -179,7 +180,7 @@ func (s *scan) makers(factories map[string]candidate, objects []candidate) (all 
 			}
 		}
 		stem := strings.TrimSuffix(path.Base(source.path), ".py")
-		if !startedFiles[stem] {
+		if !passingFiles[stem] {
 			continue
 		}
 		for _, i := range source.Imports {
@@ -288,8 +289,8 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // namespace says whether a folder without __init__.py is a package all the same: code imports from it by its name, or a command names it.
 func (s *scan) namespace(folder string) bool {
 	name := path.Base(folder)
-	if !identifier.MatchString(name) {
-		return false
+	if !identifier.MatchString(name) || s.has(path.Join(folder, "manage.py")) || s.folders[path.Join(folder, name)] {
+		return false // what is run as a script starts from its own folder
 	}
 	bare, full := 0, 0
 	for _, source := range s.sources {
