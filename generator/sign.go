@@ -13,12 +13,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Sign is something by which a repository that somebody else wrote shows that it has made a choice. Exactly one of Package, Import, Call,
-// String, File and In says what to look for; any of several values will do.
+// Sign is something by which a repository that somebody else wrote shows that it has made a choice. Exactly one of Package,
+// Import, Call, String, File and In says what to look for; any of several values will do.
 type Sign struct {
 	Package OneOrMore `yaml:"package"` // a distribution that a manifest or a lock names
 	Import  OneOrMore `yaml:"import"`  // a Python module, or one inside it
-	Call    OneOrMore `yaml:"call"`    // a callable, by its dotted name, whatever it is imported as; or a class made from it, or what takes a subscript
+	Call    OneOrMore `yaml:"call"`    // a callable by its dotted name, whatever it is imported as; a class made from it; name[…]
 	String  OneOrMore `yaml:"string"`  // the beginning of a string in Python code
 	File    OneOrMore `yaml:"file"`    // a glob: a file, by its name or, with a slash, by its path
 	In      OneOrMore `yaml:"in"`      // a glob: files that have a line that matches Line
@@ -150,8 +150,8 @@ func (c *Catalog) FileSets() (map[string][]string, error) {
 	return c.fileSets, nil
 }
 
-// OthersFile holds, beside a question, the signs of choices that are not offered: what a repository has is then called by its name and not
-// taken for something else.
+// OthersFile holds, beside a question, the signs of choices that are not offered: what a repository has is then called by its
+// name and not taken for something else.
 const OthersFile = "others.yaml"
 
 // Signed is a choice and what shows it.

@@ -12,7 +12,8 @@ import (
 	"github.com/kitout/kitout/generator/tree"
 )
 
-// TestDetectGenerated finds in repositories of our own the choices that they were made of: each choice of each question, beside every framework.
+// TestDetectGenerated finds in repositories of our own the choices that they were made of: each choice of each question, beside
+// every framework.
 func TestDetectGenerated(t *testing.T) {
 	catalog, err := loadCatalog()
 	must(t, err)

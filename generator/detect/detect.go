@@ -13,9 +13,9 @@ import (
 // frameworkQuestion is the question whose choices say what an application object is, with entry: in their signs.
 const frameworkQuestion = "framework"
 
-// Detect looks at the service in a folder of a repository ("." for all of it) and returns what is known about it. Where a repository has one
-// service only, in a folder of its own, that one is meant. A tie is no error here, and neither is a repository of which nothing is known:
-// Findings.Tie tells the one, empty Facts the other.
+// Detect looks at the service in a folder of a repository ("." for all of it) and returns what is known about it. Where a
+// repository has one service only, in a folder of its own, that one is meant. A tie is no error here, and neither is a repository
+// of which nothing is known: Findings.Tie tells the one, empty Facts the other.
 func Detect(t *tree.Tree, folder string, catalog *generator.Catalog) (*Findings, error) {
 	folder = path.Clean(strings.Trim(folder, "/"))
 	k, err := learn(catalog)
@@ -75,8 +75,13 @@ func (s *scan) packageFacts(f *Findings, chosen *candidate) {
 	}
 	confidence := f.Facts[Entry].Confidence
 	f.Facts[Package] = Fact{Value: []string{name}, Evidence: []Evidence{at}, Confidence: confidence}
-	f.Facts[Root] = Fact{Value: []string{chosen.module.root}, Evidence: []Evidence{chosen.source.at(chosen.line)}, Confidence: confidence}
+	at = chosen.source.at(chosen.line)
+	f.Facts[Root] = Fact{Value: []string{chosen.module.root}, Evidence: []Evidence{at}, Confidence: confidence}
 }
+
+// otherWords choose the files that are read for facts without signs.
+const otherWords = `STATIC_ROOT STATICFILES_DIRS static_folder StaticFiles MEDIA_ROOT UPLOAD_FOLDER
+	health healthz healthcheck health_check livez readyz heartbeat ping`
 
 // knowledge is what layers say of repositories.
 type knowledge struct {
@@ -102,8 +107,7 @@ func learn(catalog *generator.Catalog) (*knowledge, error) {
 			wanted(choice.Signs, k.words)
 		}
 	}
-	for word := range words(`STATIC_ROOT STATICFILES_DIRS static_folder StaticFiles MEDIA_ROOT UPLOAD_FOLDER health healthz healthcheck health_check livez
-		readyz heartbeat ping`) {
+	for word := range words(otherWords) {
 		k.words[word] = max(k.words[word], 20)
 	}
 	return k, nil

@@ -12,7 +12,8 @@ import (
 	"github.com/kitout/kitout/generator/internal/python"
 )
 
-// What an object counts for as the one that servers load. The sign of the call that makes it is the most of it; the rest is where and how.
+// What an object counts for as the one that servers load. The sign of the call that makes it is the most of it; the rest is where
+// and how.
 const (
 	called      = 0.6  // part of the sign's weight
 	tellingName = 0.1  // the callable is called app or application
@@ -97,7 +98,8 @@ const maxCandidates = 200
 
 // once adds a candidate unless its name is there already.
 func once(all []candidate, c candidate) []candidate {
-	if len(all) == maxCandidates || slices.ContainsFunc(all, func(other candidate) bool { return other.source == c.source && other.callable == c.callable }) {
+	same := func(other candidate) bool { return other.source == c.source && other.callable == c.callable }
+	if len(all) == maxCandidates || slices.ContainsFunc(all, same) {
 		return all
 	}
 	return append(all, c)
@@ -126,8 +128,8 @@ func (s *scan) factory(base candidate, function python.Function, makes func(pyth
 			local[assignment.Name] = true
 		}
 	}
-	returns := slices.ContainsFunc(function.Returns, func(v python.Value) bool { return makes(v) || v.Kind == python.Name && local[v.Text] })
-	if !returns {
+	gives := func(v python.Value) bool { return makes(v) || v.Kind == python.Name && local[v.Text] }
+	if !slices.ContainsFunc(function.Returns, gives) {
 		return base, false
 	}
 	base.callable, base.line = function.Name+"()", function.Line
@@ -185,8 +187,8 @@ func (s *scan) makers(factories map[string]candidate, objects []candidate) (all 
 		}
 		for _, i := range source.Imports {
 			if origin, found := known[at.absolute(i.Target())]; found && i.Scope == "" && !i.Main {
-				base := candidate{source: source, framework: origin.framework, score: 0.9 * called, evidence: origin.evidence, line: i.Line}
-				base.callable = i.As
+				base := candidate{source: source, framework: origin.framework, score: 0.9 * called, evidence: origin.evidence}
+				base.callable, base.line = i.As, i.Line
 				all = once(all, s.locate(base))
 			}
 		}
@@ -265,8 +267,8 @@ func (s *scan) module(name string) module {
 	return module{root, dotted, false}
 }
 
-// importRoot is the folder from which the modules of a folder are imported: the one above the topmost package; where there is no package, the one
-// that the imports of the modules in it start from.
+// importRoot is the folder from which the modules of a folder are imported: the one above the topmost package; where there is no
+// package, the one that the imports of the modules in it start from.
 func (s *scan) importRoot(folder string) string {
 	if folder == "." || folder == s.folder {
 		return folder
@@ -286,20 +288,24 @@ func (s *scan) importRoot(folder string) string {
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// namespace says whether a folder without __init__.py is a package all the same: code imports from it by its name, or a command names it.
+// namespace says whether a folder without __init__.py is a package all the same: code imports from it by its name, or a command
+// names it.
 func (s *scan) namespace(folder string) bool {
 	name := path.Base(folder)
 	if !identifier.MatchString(name) || s.has(path.Join(folder, "manage.py")) || s.folders[path.Join(folder, name)] {
 		return false // what is run as a script starts from its own folder
 	}
 	bare, full := 0, 0
+	beside := func(first string) bool {
+		return first != "" && (s.has(path.Join(folder, first+".py")) || s.folders[path.Join(folder, first)])
+	}
 	for _, source := range s.sources {
 		for _, i := range source.Imports {
 			target := i.Target()
 			switch first, _, _ := strings.Cut(target, "."); {
 			case first == name:
 				full++
-			case path.Dir(source.path) == folder && first != "" && (s.has(path.Join(folder, first+".py")) || s.folders[path.Join(folder, first)]):
+			case path.Dir(source.path) == folder && beside(first):
 				bare++
 			}
 		}
@@ -406,7 +412,8 @@ func mentions(line, module, callable string, factory bool) bool {
 	return !factory && word(line, module+":"+callable)
 }
 
-// word says that a text stands in a line with no letter, digit, dot or colon around it, but for the dot before the beginning of a path.
+// word says that a text stands in a line with no letter, digit, dot or colon around it, but for the dot before the beginning of a
+// path.
 func word(line, text string) bool {
 	for at := 0; ; {
 		i := strings.Index(line[at:], text)

@@ -57,7 +57,9 @@ func (f *Findings) one(key string, values []string, hits []hit) {
 }
 
 // formats are the manifests in the order in which they lead.
-var formats = []string{"pyproject.toml", "Pipfile", "requirements.in", "requirements.txt", "environment.yml", "environment.yaml", "setup.cfg", "setup.py"}
+var formats = []string{
+	"pyproject.toml", "Pipfile", "requirements.in", "requirements.txt", "environment.yml", "environment.yaml", "setup.cfg", "setup.py",
+}
 
 func rank(m *manifest.Manifest) int {
 	if i := slices.Index(formats, path.Base(m.Path)); i >= 0 {
@@ -111,14 +113,16 @@ func btoi(b bool) int {
 	return 0
 }
 
-// interpreters are the places that name the version that a service runs on, besides its manifests. The first group of the expression is it.
+// interpreters are the places that name the version that a service runs on, besides its manifests. The first group of the
+// expression is it.
 var interpreters = []struct {
 	globs  []string
 	line   *regexp.Regexp
 	weight float64
 }{
 	{[]string{".python-version"}, regexp.MustCompile(`^\s*(?:cpython-|python-)?(3\.\d+)`), 0.9},
-	{[]string{"{,*.}Dockerfile*", "{,*.}Containerfile*"}, regexp.MustCompile(`(?i)^\s*(?:FROM\s+(?:--\S+\s+)?\S*\bpython:|ARG\s+PYTHON_VERSION=["']?)(3\.\d+)`), 0.85},
+	{[]string{"{,*.}Dockerfile*", "{,*.}Containerfile*"},
+		regexp.MustCompile(`(?i)^\s*(?:FROM\s+(?:--\S+\s+)?\S*\bpython:|ARG\s+PYTHON_VERSION=["']?)(3\.\d+)`), 0.85},
 	{[]string{"runtime.txt"}, regexp.MustCompile(`^python-(3\.\d+)`), 0.83},
 	{[]string{".tool-versions"}, regexp.MustCompile(`^python\s+(3\.\d+)`), 0.82},
 	{[]string{".github/workflows/*.y{,a}ml", "{,.}gitlab-ci*.y{,a}ml", ".travis.y{,a}ml", ".circleci/*.y{,a}ml"},
@@ -171,7 +175,7 @@ func (s *scan) folderFacts(f *Findings) {
 			path.Base(dir) == "migrations" && first.MatchString(base):
 			migrations = append(migrations, hit{Evidence: Evidence{Path: file.path}, weight: 0.9})
 		case base == "manage.py":
-			manage = append(manage, hit{Evidence: Evidence{Path: file.path}, weight: 0.9 - perLevel*float64(strings.Count(file.path, "/"))})
+			manage = append(manage, hit{Evidence: Evidence{Path: file.path}, weight: 0.9 - perLevel*float64(file.depth)})
 		}
 	}
 	folder := func(h hit) string { return path.Dir(h.Path) }
@@ -235,7 +239,8 @@ func (s *scan) configured(settings, argument string) (hits []hit) {
 	return hits
 }
 
-// pathOf is the folder that an expression names, as far as it is written down: the literal parts of a path that is joined. An address is none.
+// pathOf is the folder that an expression names, as far as it is written down: the literal parts of a path that is joined. An
+// address is none.
 func pathOf(v python.Value) string {
 	switch v.Kind {
 	case python.String:
@@ -262,7 +267,7 @@ func pathOf(v python.Value) string {
 }
 
 // probe is what the path of a health check ends with.
-var probe = regexp.MustCompile(`(?i)(^|/)(_?health|_?healthz|health[-_]?check|livez?|liveness|readyz?|readiness|heartbeat|__heartbeat__|ping|up|status)/?\$?$`)
+var probe = regexp.MustCompile(`(?i)(^|/)(_?healthz?|health[-_]?check|livez?|liveness|readyz?|readiness|(__)?heartbeat(__)?|ping|up|status)/?\$?$`)
 
 // routing are the methods and functions whose first argument is a path.
 var routing = words("route get path re_path url add_url_rule add_api_route api_route add_route")
@@ -283,12 +288,16 @@ func (s *scan) health(f *Findings) {
 			}
 		}
 		for _, c := range source.Calls {
-			if len(c.Items) == 0 || c.Items[0].Kind != python.String || !routing[lastWord(c.Text)] || !probe.MatchString(c.Items[0].Text) {
+			if len(c.Items) == 0 || c.Items[0].Kind != python.String || !routing[lastWord(c.Text)] {
+				continue
+			}
+			route := c.Items[0].Text
+			if !probe.MatchString(route) {
 				continue
 			}
 			owner, _, _ := strings.Cut(c.Text, ".")
-			route := strings.TrimRight(strings.TrimLeft(c.Items[0].Text, "^/"), "$")
-			hits = append(hits, hit{Evidence: source.at(c.Value.Line), weight: 0.7, folder: strings.TrimSuffix(prefixes[owner], "/") + "/" + route})
+			route = strings.TrimSuffix(prefixes[owner], "/") + "/" + strings.TrimRight(strings.TrimLeft(route, "^/"), "$")
+			hits = append(hits, hit{Evidence: source.at(c.Value.Line), weight: 0.7, folder: route})
 		}
 	}
 	f.list(Health, hits, hit.value)
@@ -301,7 +310,7 @@ var containers = []struct {
 }{
 	{Dockerfile, "image", regexp.MustCompile(`(?i)^FROM\s`)},
 	{Compose, "compose", regexp.MustCompile(`^services:`)},
-	{Kubernetes, "kubernetes", regexp.MustCompile(`^kind:\s*(Deployment|StatefulSet|Service|Ingress|Kustomization|CronJob|Job|ConfigMap)\b`)},
+	{Kubernetes, "kubernetes", regexp.MustCompile(`^kind:\s*(Deployment|StatefulSet|Service|Ingress|Kustomization|(Cron)?Job|ConfigMap)\b`)},
 	{Helm, "helm", regexp.MustCompile(`^apiVersion:`)},
 }
 

@@ -1,5 +1,6 @@
-// Package detect understands a repository that somebody else wrote: which choices it has made, and the names that a service is started
-// by. What identifies a choice is data in its layer (`detect:`); this package looks for it, weighs it and keeps the evidence.
+// Package detect understands a repository that somebody else wrote: which choices it has made, and the names that a service is
+// started by. What identifies a choice is data in its layer (`detect:`); this package looks for it, weighs it and keeps the
+// evidence.
 package detect
 
 import (
@@ -12,7 +13,8 @@ import (
 	"github.com/kitout/kitout/generator"
 )
 
-// The facts that answer no question. A fact that was not found is not in Findings.Facts. Those marked as lists may have several values.
+// The facts that answer no question. A fact that was not found is not in Findings.Facts. Those marked as lists may have several
+// values.
 const (
 	Name       = "name"       // the project's name, as its manifest says it
 	Package    = "package"    // the Python package (or the only module) that holds the application
@@ -85,8 +87,8 @@ func (e Evidence) String() string {
 // MarshalText writes what String does.
 func (e Evidence) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// MarshalJSON writes value, evidence, confidence and, where there are any, rivals. The value is a string, or a list of strings where there may
-// be several.
+// MarshalJSON writes value, evidence, confidence and, where there are any, rivals. The value is a string, or a list of strings
+// where there may be several.
 func (f Fact) MarshalJSON() ([]byte, error) {
 	var value any = f.Value
 	if !f.list && len(f.Value) == 1 {
@@ -136,12 +138,15 @@ func filter(values []string, keep func(string) bool) (kept []string) {
 	return kept
 }
 
-// Tie returns a TieError for the first tied fact, by name, that was not decided otherwise, or nil. decided may be nil. Of a repository of several
-// services in folders of their own it says that one of the folders must be named.
+// Tie returns a TieError for the first tied fact, by name, that was not decided otherwise, or nil. decided may be nil. Of a
+// repository of several services in folders of their own it says that one of the folders must be named.
 func (f *Findings) Tie(decided func(key string) bool) error {
 	if f.several {
-		a, b := f.Projects[0], f.Projects[1]
-		return &TieError{Key: Root, Sides: []Rival{{Value: a.Path, Evidence: []Evidence{a.at}}, {Value: b.Path, Evidence: []Evidence{b.at}}}}
+		var sides []Rival
+		for _, project := range f.Projects {
+			sides = append(sides, Rival{Value: project.Path, Evidence: []Evidence{project.at}})
+		}
+		return &TieError{Key: Root, Sides: sides}
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Facts)) {
 		if fact := f.Facts[key]; fact.Tied() && (decided == nil || !decided(key)) {

@@ -8,7 +8,8 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// matcher is a glob without alternatives, with the literal beginning and end by which nearly all names are told apart without matching.
+// matcher is a glob without alternatives, with the literal beginning and end by which nearly all names are told apart without
+// matching.
 type matcher struct {
 	glob, prefix, suffix string
 	middle               string // the longest literal part
@@ -92,7 +93,10 @@ func (m matcher) fits(name, base string) bool {
 	if !m.path {
 		name = base
 	}
-	if len(name) < len(m.prefix)+len(m.suffix) || !strings.HasPrefix(name, m.prefix) || !strings.HasSuffix(name, m.suffix) || !strings.Contains(name, m.middle) {
+	if len(name) < len(m.prefix)+len(m.suffix) || !strings.HasPrefix(name, m.prefix) || !strings.HasSuffix(name, m.suffix) {
+		return false
+	}
+	if !strings.Contains(name, m.middle) {
 		return false
 	}
 	if m.plain {

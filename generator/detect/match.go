@@ -19,8 +19,8 @@ const (
 	// most is how many places are kept as evidence of a value.
 	most = 5
 
-	// What a dependency counts for that is not one of the service itself, as parts of a sign's weight: it was asked for by other packages,
-	// by developers or by an extra, or in a folder below the service's.
+	// What a dependency counts for that is not one of the service itself, as parts of a sign's weight: it was asked for by other
+	// packages, by developers or by an extra, or in a folder below the service's.
 	locked, developers, optional, nested = 0.3, 0.4, 0.7, 0.5
 )
 
@@ -126,7 +126,8 @@ func (s *scan) packages(sign generator.Sign) (hits []hit) {
 	for _, name := range sign.Package {
 		for _, asked := range s.dependencies[manifest.Normal(name)] {
 			m, d := asked.manifest, asked.Dependency
-			hits = append(hits, hit{Evidence: evidence(m.Path, d.Line, s.lines(m.Path)), weight: sign.Weight * s.share(m, d, sign.Tests)})
+			weight := sign.Weight * s.share(m, d, sign.Tests)
+			hits = append(hits, hit{Evidence: evidence(m.Path, d.Line, s.lines(m.Path)), weight: weight})
 		}
 	}
 	return hits

@@ -24,7 +24,8 @@ func (s *scan) projects(candidates []candidate) (all []Project) {
 	return all
 }
 
-// base is the folder that a file belongs to: the nearest with a manifest; where there is none, the nearest with what starts or builds a service.
+// base is the folder that a file belongs to: the nearest with a manifest; where there is none, the nearest with what starts or
+// builds a service.
 func (s *scan) base(folder string) string {
 	outermost := s.folder
 	for dir := folder; dir != outermost && dir != "."; dir = path.Dir(dir) {
@@ -47,6 +48,7 @@ func (s *scan) base(folder string) string {
 func (s *scan) declares(folder string) bool {
 	return slices.ContainsFunc(s.manifests, func(m *manifest.Manifest) bool {
 		dir := path.Dir(m.Path)
-		return (dir == folder || path.Dir(dir) == folder && path.Base(dir) == "requirements") && len(m.Dependencies)+len(m.Includes) > 0
+		here := dir == folder || path.Dir(dir) == folder && path.Base(dir) == "requirements"
+		return here && len(m.Dependencies)+len(m.Includes) > 0
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"path"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,11 +27,14 @@ const (
 
 // asides and tests are the folders that make files what they are, in lower case.
 var (
-	asides = words(`docs doc documentation examples example samples sample demo demos vendor vendored third_party thirdparty external extern
-		node_modules bower_components benchmarks benchmark site-packages cookbook tutorials archive
+	asides = words(`docs doc documentation examples example samples sample demo demos vendor vendored third_party thirdparty
+		external extern node_modules bower_components benchmarks benchmark site-packages cookbook tutorials archive
 		notebooks notebook`)
 	tests = words("tests test testing testdata fixtures e2e spec")
 )
+
+// testFile are the modules that test, wherever they are.
+var testFile = regexp.MustCompile(`^(test_.*|.*_tests?|tests?|testing|conftest)$`)
 
 func words(text string) map[string]bool {
 	set := map[string]bool{}
@@ -53,7 +57,7 @@ func roleOf(name string) role {
 		}
 	}
 	if base, python := strings.CutSuffix(path.Base(name), ".py"); python {
-		if strings.HasPrefix(base, "test_") || strings.HasSuffix(base, "_test") || strings.HasSuffix(base, "_tests") || tests[base] || base == "conftest" {
+		if testFile.MatchString(base) {
 			result = test
 		}
 	}

@@ -1,5 +1,5 @@
-// Survey prints what is found in repositories, one line each: go run ./cmd/internal/survey DIR… It measures detection on code that nobody
-// wrote for it. With -v every fact is printed with its evidence.
+// Survey prints what is found in repositories, one line each: go run ./cmd/internal/survey DIR… It measures detection on code
+// that nobody wrote for it. With -v every fact is printed with its evidence.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package manifest reads the files in which Python projects declare and lock their dependencies. It never fails: of a broken file it gives
-// what can be read.
+// Package manifest reads the files in which Python projects declare and lock their dependencies. It never fails: of a broken file
+// it gives what can be read.
 package manifest
 
 import (

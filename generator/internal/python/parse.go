@@ -144,10 +144,10 @@ func (p *parser) single(depth int) Value {
 
 func closes(sign string) bool {
 	switch sign {
-	case ",", ")", "]", "}", ":", ";", "=":
+	case ",", ")", "]", "}", ":", ";":
 		return true
 	}
-	return len(sign) > 1 && strings.HasSuffix(sign, "=") && !comparison[sign]
+	return assigns(sign)
 }
 
 func opens(sign string) bool { return sign == "(" || sign == "[" || sign == "{" }

@@ -1,5 +1,5 @@
-// Package python reads Python source files: what they import, assign, call and define. It runs nothing and never fails; of a file that is no
-// Python it gives what looks like it. Reading takes time in proportion to the file, and what is kept of it is bounded.
+// Package python reads Python source files: what they import, assign, call and define. It runs nothing and never fails; of a file
+// that is no Python it gives what looks like it. Reading takes time in proportion to the file, and what is kept of it is bounded.
 package python
 
 import (
@@ -9,8 +9,8 @@ import (
 
 // Source is what could be read of a file, everything in the order of its lines.
 //
-// A dotted name is resolved through all imports of the file, wherever they stand: after `from flask import Flask as F`, F(…) is a call of
-// "flask.Flask". Relative imports keep their dots: ".extensions.db".
+// A dotted name is resolved through all imports of the file, wherever they stand: after `from flask import Flask as F`, F(…) is a
+// call of "flask.Flask". Relative imports keep their dots: ".extensions.db".
 type Source struct {
 	Imports     []Import
 	Assignments []Assignment
@@ -157,7 +157,10 @@ func opensBlock(line []token) bool {
 		return compound[line[0].text]
 	}
 	last := line[len(line)-1]
-	return last.kind == operand && last.text == ":" && len(line) > 2 && (line[1].kind != operand || line[1].text != "=" && line[1].text != ".")
+	if len(line) < 3 || last.kind != operand || last.text != ":" {
+		return false
+	}
+	return line[1].kind != operand || line[1].text != "=" && line[1].text != "."
 }
 
 // split cuts tokens into statements: lines, and on a line what semicolons and the colon of a block separate.
@@ -394,7 +397,7 @@ func (r *reader) assignment(p *parser, s statement) {
 			p.expression(0)
 		}
 		sign := p.peek()
-		if sign.kind == operand && (sign.text == "=" || len(sign.text) > 1 && strings.HasSuffix(sign.text, "=") && !comparison[sign.text]) {
+		if sign.kind == operand && assigns(sign.text) {
 			p.pos++
 			added = added || sign.text != "="
 			targets = keep(targets, value)
@@ -402,7 +405,8 @@ func (r *reader) assignment(p *parser, s statement) {
 		}
 		for _, target := range targets {
 			if written, key, fits := destination(target); fits {
-				r.source.Assignments = keep(r.source.Assignments, Assignment{Place: r.place, Name: written, Key: key, Added: added, Value: value})
+				assignment := Assignment{Place: r.place, Name: written, Key: key, Added: added, Value: value}
+				r.source.Assignments = keep(r.source.Assignments, assignment)
 			}
 		}
 		if !p.skip() {
@@ -411,6 +415,9 @@ func (r *reader) assignment(p *parser, s statement) {
 		targets = nil
 	}
 }
+
+// assigns says that an operator is = or += and the like.
+func assigns(sign string) bool { return strings.HasSuffix(sign, "=") && !comparison[sign] }
 
 var comparison = map[string]bool{"==": true, "!=": true, "<=": true, ">=": true, ":=": true}
 

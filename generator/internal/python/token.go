@@ -239,8 +239,8 @@ func (t *tokenizer) literal(prefix string) {
 	}
 }
 
-// skipLiteral moves behind the closing quote and returns where it is. A string that nothing closes ends with its line; one with triple
-// quotes, with the file.
+// skipLiteral moves behind the closing quote and returns where it is. A string that nothing closes ends with its line; one with
+// triple quotes, with the file.
 func (t *tokenizer) skipLiteral(quote []byte, fields bool) (stop int) {
 	for t.pos < len(t.data) {
 		switch c := t.data[t.pos]; {
@@ -273,8 +273,8 @@ func (t *tokenizer) step() {
 // deepest is how far replacement fields may be nested. Python's own limit is 2 in the format and 150 in all.
 const deepest = 16
 
-// field moves behind the replacement field that begins at the position. In one, strings may have the quotes of the string around it
-// (PEP 701). Where no end is found, neither this field nor a later one of the file is looked at again: reading stays linear.
+// field moves behind the replacement field that begins at the position. In one, strings may have the quotes of the string around
+// it (PEP 701). Where no end is found, neither this field nor a later one of the file is looked at again: reading stays linear.
 func (t *tokenizer) field(level int) {
 	pos, line := t.pos, t.line
 	t.pos++

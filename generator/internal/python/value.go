@@ -115,7 +115,8 @@ func (v Value) Strings() (texts []string) {
 }
 
 // Environment returns the name of the environment variable that the value is, and its default, if it has one: os.environ["X"],
-// os.environ.get("X", "y") and os.getenv("X"), and what other callables called env or config, or methods of an env, take in the same form.
+// os.environ.get("X", "y") and os.getenv("X"), and what other callables called env or config, or methods of an env, take in the
+// same form.
 func (v Value) Environment() (variable string, standard Value, found bool) {
 	if len(v.Items) == 0 || v.Items[0].Kind != String {
 		return "", Value{}, false
