@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -121,6 +122,6 @@ func (k *knowledge) scan(t *tree.Tree, known *reading, folder string, without []
 	for word, enough := range k.words {
 		wanted[word] = enough
 	}
-	s.parse(wanted)
+	s.parse(wanted, math.MaxInt)
 	return s
 }

@@ -141,13 +141,14 @@ func (s *scan) factory(base candidate, function python.Function, makes func(pyth
 
 // parseCallers reads the files that have the name of a factory, too.
 func (s *scan) parseCallers(factories map[string]candidate) {
-	const enough = 50
+	// What starts an application is not far from the top; reading all others once more would double the time
+	const enough, levels = 50, 3
 	names := interest{}
 	for name := range factories {
 		names[lastWord(name)] = enough
 	}
 	if len(names) > 0 {
-		s.parse(names)
+		s.parse(names, strings.Count(s.folder, "/")+levels)
 	}
 }
 

@@ -4,6 +4,7 @@
 package detect
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -94,12 +95,16 @@ func (f Fact) MarshalJSON() ([]byte, error) {
 	if !f.list && len(f.Value) == 1 {
 		value = f.Value[0]
 	}
-	return json.Marshal(struct {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // versions have < and >
+	err := encoder.Encode(struct {
 		Value      any        `json:"value"`
 		Evidence   []Evidence `json:"evidence"`
 		Confidence float64    `json:"confidence"`
 		Rivals     []Rival    `json:"rivals,omitempty"`
 	}{value, f.Evidence, f.Confidence, f.Rivals})
+	return text.Bytes(), err
 }
 
 // String writes the values, joined by commas.

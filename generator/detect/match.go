@@ -19,6 +19,9 @@ const (
 	// most is how many places are kept as evidence of a value.
 	most = 5
 
+	// outside is what a file beside the service's folder counts for, as a part of a sign's weight: it may be about another service.
+	outside = 0.8
+
 	// What a dependency counts for that is not one of the service itself, as parts of a sign's weight: it was asked for by other
 	// packages, by developers or by an extra, or in a folder below the service's.
 	locked, developers, optional, nested = 0.3, 0.4, 0.7, 0.5
@@ -162,9 +165,17 @@ func (s *scan) declared(lock *manifest.Manifest) bool {
 // named looks for files by their names.
 func (s *scan) named(sign generator.Sign) (hits []hit) {
 	for _, f := range s.matching(sign.File, sign.Tests) {
-		hits = append(hits, hit{Evidence: Evidence{Path: f.path}, weight: sign.Weight})
+		hits = append(hits, hit{Evidence: Evidence{Path: f.path}, weight: sign.Weight * s.nearness(f.path)})
 	}
 	return hits
+}
+
+// nearness is 1 for what is in the service's folder.
+func (s *scan) nearness(name string) float64 {
+	if inside(name, s.folder) {
+		return 1
+	}
+	return outside
 }
 
 // holding looks for lines in files.
@@ -174,7 +185,7 @@ func (s *scan) holding(sign generator.Sign) (hits []hit) {
 		lines := s.lines(f.path)
 		for i, line := range lines {
 			if found < most && !commented(line) && sign.Pattern.MatchString(line) {
-				hits = append(hits, hit{Evidence: evidence(f.path, i+1, lines), weight: sign.Weight})
+				hits = append(hits, hit{Evidence: evidence(f.path, i+1, lines), weight: sign.Weight * s.nearness(f.path)})
 				found++
 			}
 		}

@@ -248,11 +248,11 @@ const (
 	maxModule = 256 << 10
 )
 
-// parse reads the Python files that have words of interest and were not read before.
-func (s *scan) parse(wanted interest) {
+// parse reads the Python files down to a depth that have words of interest and were not read before.
+func (s *scan) parse(wanted interest, deepest int) {
 	var files []file
 	for _, f := range s.files {
-		if info, _ := s.tree.File(f.path); strings.HasSuffix(f.path, ".py") && !s.taken[f.path] && info.Size <= maxModule {
+		if info, _ := s.tree.File(f.path); strings.HasSuffix(f.path, ".py") && !s.taken[f.path] && info.Size <= maxModule && f.depth <= deepest {
 			files = append(files, f)
 		}
 	}
