@@ -22,8 +22,8 @@ golden: ## Write the golden trees again, for review
 	go test ./cmd/kitout -run TestGolden -update
 
 .PHONY: bench
-bench: ## Measure generation against cp -r, and start-up against a bare program
-	go test ./cmd/kitout -run '^$$' -bench . -benchtime 20x
+bench: ## Measure generation against cp -r, detection against git status, and start-up against a bare program
+	go test ./cmd/kitout ./generator/detect -run '^$$' -bench . -benchtime 20x
 
 .PHONY: bench-e2e
 bench-e2e: ## Measure what is generated: health endpoint, the same behind the proxy, size and build of the image

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -89,10 +90,11 @@ type knowledge struct {
 	signs map[string][]generator.Signed // by question
 	sets  map[string][]string           // of globs, by name
 	words interest
+	tests interest // for tests
 }
 
 func learn(catalog *generator.Catalog) (*knowledge, error) {
-	k := &knowledge{signs: map[string][]generator.Signed{}, words: interest{}}
+	k := &knowledge{signs: map[string][]generator.Signed{}, words: interest{}, tests: interest{}}
 	sets, err := catalog.FileSets()
 	if err != nil {
 		return nil, err
@@ -105,7 +107,8 @@ func learn(catalog *generator.Catalog) (*knowledge, error) {
 		}
 		k.signs[question.Name] = signed
 		for _, choice := range signed {
-			wanted(choice.Signs, k.words)
+			wanted(choice.Signs, k.words, false)
+			wanted(choice.Signs, k.tests, true)
 		}
 	}
 	for word := range words(otherWords) {
@@ -118,10 +121,6 @@ func learn(catalog *generator.Catalog) (*knowledge, error) {
 func (k *knowledge) scan(t *tree.Tree, known *reading, folder string, without []string) *scan {
 	s := newScan(t, known, folder, without)
 	s.sets = k.sets
-	wanted := interest{}
-	for word, enough := range k.words {
-		wanted[word] = enough
-	}
-	s.parse(wanted, math.MaxInt)
+	s.parse(maps.Clone(k.words), maps.Clone(k.tests), math.MaxInt)
 	return s
 }

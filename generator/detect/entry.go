@@ -148,7 +148,7 @@ func (s *scan) parseCallers(factories map[string]candidate) {
 		names[lastWord(name)] = enough
 	}
 	if len(names) > 0 {
-		s.parse(names, strings.Count(s.folder, "/")+levels)
+		s.parse(names, nil, strings.Count(s.folder, "/")+levels)
 	}
 }
 

@@ -252,9 +252,12 @@ func (s *source) callee(name string) string {
 }
 
 // wanted are the words by which files are chosen to be read for signs.
-func wanted(signs []generator.Sign, words interest) {
-	const enough, entries = 6, 400
+func wanted(signs []generator.Sign, words interest, inTests bool) {
+	const enough, entries = 5, 400
 	for _, sign := range signs {
+		if inTests && !sign.Tests {
+			continue
+		}
 		for _, name := range slices.Concat(sign.Import, sign.Call, sign.String) {
 			if sign.Entry {
 				words[lastWord(name)] = entries

@@ -248,8 +248,8 @@ const (
 	maxModule = 256 << 10
 )
 
-// parse reads the Python files down to a depth that have words of interest and were not read before.
-func (s *scan) parse(wanted interest, deepest int) {
+// parse reads the Python files down to a depth that have words of interest, in tests other ones, and were not read before.
+func (s *scan) parse(wanted, inTests interest, deepest int) {
 	var files []file
 	for _, f := range s.files {
 		if info, _ := s.tree.File(f.path); strings.HasSuffix(f.path, ".py") && !s.taken[f.path] && info.Size <= maxModule && f.depth <= deepest {
@@ -262,8 +262,11 @@ func (s *scan) parse(wanted interest, deepest int) {
 		parallel(len(chunk), func(i int) { texts[i], _ = s.tree.Text(chunk[i].path) })
 		var parse []int
 		for i, f := range chunk {
-			always := always[strings.TrimSuffix(path.Base(f.path), ".py")] && f.role == own
-			if len(texts[i]) > 0 && (wanted.take(texts[i]) || always) && s.known.parsed+len(texts[i]) <= maxPython {
+			words, always := wanted, always[strings.TrimSuffix(path.Base(f.path), ".py")]
+			if f.role == test {
+				words, always = inTests, false
+			}
+			if len(texts[i]) > 0 && (words.take(texts[i]) || always) && s.known.parsed+len(texts[i]) <= maxPython {
 				s.known.parsed += len(texts[i])
 				parse = append(parse, i)
 			}
