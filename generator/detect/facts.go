@@ -71,7 +71,7 @@ func rank(m *manifest.Manifest) int {
 // declaredFacts are the manifests and locks, and what they say of the project.
 func (s *scan) declaredFacts(f *Findings) {
 	all := slices.DeleteFunc(slices.Clone(s.manifests), func(m *manifest.Manifest) bool {
-		return roleOf(m.Path) == aside || !inside(s.folder, path.Dir(m.Path)) && !inside(m.Path, s.folder)
+		return s.role(m.Path) == aside || !inside(s.folder, path.Dir(m.Path)) && !inside(m.Path, s.folder)
 	})
 	slices.SortStableFunc(all, func(a, b *manifest.Manifest) int {
 		return cmp.Or(
@@ -90,11 +90,11 @@ func (s *scan) declaredFacts(f *Findings) {
 			manifests = append(manifests, h)
 		}
 		weight := max(0.9-0.05*float64(i), 0.5)
-		if m.Name.Value != "" && roleOf(m.Path) == own {
+		if m.Name.Value != "" && s.role(m.Path) == own {
 			names = append(names, m.Name.Value)
 			nameHits = append(nameHits, hit{Evidence: evidence(m.Path, m.Name.Line, s.lines(m.Path)), weight: weight})
 		}
-		if m.Python.Value != "" && roleOf(m.Path) == own {
+		if m.Python.Value != "" && s.role(m.Path) == own {
 			versions = append(versions, m.Python.Value)
 			versionHits = append(versionHits, hit{Evidence: evidence(m.Path, m.Python.Line, s.lines(m.Path)), weight: weight * 0.8})
 		}
@@ -187,7 +187,7 @@ func (s *scan) folderFacts(f *Findings) {
 		static = append(static, found)
 	}
 	for dir := range s.sorted() {
-		if path.Base(dir) == "static" && roleOf(dir+"/x") == own {
+		if path.Base(dir) == "static" && s.role(dir+"/x") == own {
 			static = append(static, hit{Evidence: Evidence{Path: dir}, weight: 0.6})
 		}
 	}

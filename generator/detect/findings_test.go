@@ -81,6 +81,19 @@ func TestTie(t *testing.T) {
 	}
 }
 
+// A folder that somebody asks for counts, whatever it is called.
+func TestFolderOfExamples(t *testing.T) {
+	t.Parallel()
+	catalog, err := generator.LoadCatalog(templates.FS)
+	must(t, err)
+	_, read := look(t, samples+"/library/repository")
+	findings, err := detect.Detect(read, "examples/shop", catalog)
+	must(t, err)
+	if got := findings.Value(detect.Entry); got != "app:app" {
+		t.Errorf("entry %q", got)
+	}
+}
+
 // The folder of one of several services is looked at without the others.
 func TestFolder(t *testing.T) {
 	t.Parallel()

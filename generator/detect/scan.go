@@ -44,20 +44,27 @@ func words(text string) map[string]bool {
 	return set
 }
 
-// roleOf tells a file's role by its path.
-func roleOf(name string) role {
+// role tells what a file is for by its path. What the service's own folder is called is no reason to leave it out.
+func (s *scan) role(name string) role {
+	dir, base := path.Split(name)
+	result, known := s.roleByFolder[dir]
+	if !known {
+		result = folderRole(relative(dir, s.folder))
+		s.roleByFolder[dir] = result
+	}
+	if stem, python := strings.CutSuffix(base, ".py"); result == own && python && testFile.MatchString(stem) {
+		return test
+	}
+	return result
+}
+
+func folderRole(folder string) role {
 	result := own
-	folder := path.Dir(name)
 	for segment := range strings.SplitSeq(strings.ToLower(folder), "/") {
 		switch {
 		case asides[segment], strings.Contains(segment, "{{"): // the latter is a template of another repository
 			return aside
 		case tests[segment]:
-			result = test
-		}
-	}
-	if base, python := strings.CutSuffix(path.Base(name), ".py"); python {
-		if testFile.MatchString(base) {
 			result = test
 		}
 	}
@@ -95,6 +102,8 @@ type scan struct {
 	known        *reading        // what was read for another folder of the tree
 	taken        map[string]bool // the sources, by path
 
+	roleByFolder map[string]role
+
 	roots   map[string]string   // of imports, by folder
 	sets    map[string][]string // of globs, by name
 	started []command
@@ -114,8 +123,10 @@ type reading struct {
 func newScan(t *tree.Tree, known *reading, folder string, without []string) *scan {
 	s := &scan{
 		tree: t, known: known, folder: folder, folders: map[string]bool{}, roots: map[string]string{}, globs: map[string][]file{},
-		byName: map[string][]int{}, byExtension: map[string][]int{}, taken: map[string]bool{}, dependencies: map[string][]dependency{},
+		byName: map[string][]int{}, byExtension: map[string][]int{}, roleByFolder: map[string]role{}, taken: map[string]bool{},
+		dependencies: map[string][]dependency{},
 	}
+	var levels [][]file
 	for _, f := range t.Files() {
 		if slices.ContainsFunc(without, func(other string) bool { return inside(f.Path, other) }) {
 			continue
@@ -123,12 +134,13 @@ func newScan(t *tree.Tree, known *reading, folder string, without []string) *sca
 		for dir := path.Dir(f.Path); !s.folders[dir]; dir = path.Dir(dir) {
 			s.folders[dir] = true
 		}
-		// What stands in the service's own path is no reason to leave it out
-		if role := roleOf(relative(f.Path, folder)); role != aside {
-			s.files = append(s.files, file{f.Path, role, strings.Count(f.Path, "/")})
+		if role := s.role(f.Path); role != aside {
+			depth := strings.Count(f.Path, "/")
+			levels = append(levels, make([][]file, max(depth+1-len(levels), 0))...)
+			levels[depth] = append(levels[depth], file{f.Path, role, depth})
 		}
 	}
-	shallow(s.files)
+	s.files = slices.Concat(levels...) // of each level sorted by path, as the tree is
 	for i, f := range s.files {
 		base := path.Base(f.path)
 		s.byName[base] = append(s.byName[base], i)
@@ -246,13 +258,15 @@ const (
 	maxPython = 4 << 20
 	// maxModule is the size of the largest module that is parsed: a larger one holds data.
 	maxModule = 256 << 10
+	// maxModules is how many modules are looked at, for the same reason.
+	maxModules = 2000
 )
 
 // parse reads the Python files down to a depth that have words of interest, in tests other ones, and were not read before.
 func (s *scan) parse(wanted, inTests interest, deepest int) {
 	var files []file
 	for _, f := range s.files {
-		if info, _ := s.tree.File(f.path); strings.HasSuffix(f.path, ".py") && !s.taken[f.path] && info.Size <= maxModule && f.depth <= deepest {
+		if info, _ := s.tree.File(f.path); strings.HasSuffix(f.path, ".py") && !s.taken[f.path] && info.Size <= maxModule && f.depth <= deepest && len(files) < maxModules {
 			files = append(files, f)
 		}
 	}
