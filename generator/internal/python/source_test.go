@@ -287,7 +287,7 @@ func TestEnvironment(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(everything))
-	samples, err := filepath.Glob("../../../testdata/repositories/*/*.py")
+	samples, err := filepath.Glob("../../../testdata/repositories/*/repository/*.py")
 	if err != nil {
 		f.Fatal(err)
 	}
