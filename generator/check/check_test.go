@@ -225,7 +225,12 @@ func TestAnything(t *testing.T) {
 		files["binary/"+name] = &fstest.MapFile{Data: []byte(noise)}
 		files["empty/"+name] = &fstest.MapFile{}
 	}
-	for name, fsys := range map[string]fstest.MapFS{"noise": files, "empty": {}} {
+	// Documents that refer to themselves, over and over
+	bomb := fstest.MapFS{}
+	for _, name := range []string{"compose.yaml", ".github/workflows/a.yml", ".gitlab-ci.yml", "k8s/a.yaml"} {
+		bomb[name] = &fstest.MapFile{Data: []byte("a: &a {<<: [*a, *a, *a, *a, *a, *a, *a, *a], a: *a}\napiVersion: v1\nkind: Pod\nspec: *a\nservices: *a\njobs: *a\non: *a\n")}
+	}
+	for name, fsys := range map[string]fstest.MapFS{"noise": files, "empty": {}, "bomb": bomb} {
 		report := Run(readTree(t, fsys), &detect.Findings{}, Options{Now: today})
 		if score := report.Score(); score < 0 || score > 100 || len(report.Sections) != 9 {
 			t.Errorf("%s: %d", name, score)

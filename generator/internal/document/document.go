@@ -4,6 +4,7 @@ package document
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -12,8 +13,8 @@ import (
 // Value is a node of a document. The zero Value is one that is not there.
 type Value struct{ node *yaml.Node }
 
-// deepest is how many aliases and merges are followed from one value: a document may refer to itself.
-const deepest = 16
+// most is how many aliases and merges are followed for one value: a document may refer to itself, and to itself many times.
+const most = 64
 
 // Parse returns the documents of a file; those before a mistake, if there is one.
 func Parse(data []byte) (documents []Value) {
@@ -31,7 +32,7 @@ func Parse(data []byte) (documents []Value) {
 
 func (v Value) resolved() *yaml.Node {
 	node := v.node
-	for range deepest {
+	for range most {
 		if node == nil || node.Kind != yaml.AliasNode {
 			return node
 		}
@@ -57,36 +58,50 @@ func (v Value) Line() int {
 // Get returns what a mapping has at these keys, one in the other.
 func (v Value) Get(keys ...string) Value {
 	for _, key := range keys {
-		v = Value{lookup(v.resolved(), key, deepest)}
+		next := Value{}
+		for _, mapping := range v.mappings() {
+			if value := entry(mapping, key); value != nil {
+				next = Value{value}
+				break
+			}
+		}
+		v = next
 	}
 	return v
 }
 
-func lookup(node *yaml.Node, key string, depth int) *yaml.Node {
-	if node == nil || node.Kind != yaml.MappingNode || depth == 0 {
-		return nil
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == key {
-			return node.Content[i+1]
-		}
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Tag != "!!merge" {
-			continue
-		}
-		merged := Value{node.Content[i+1]}.resolved()
-		sources := []*yaml.Node{merged}
-		if merged != nil && merged.Kind == yaml.SequenceNode {
-			sources = merged.Content
-		}
-		for _, source := range sources {
-			if found := lookup(Value{source}.resolved(), key, depth-1); found != nil {
-				return found
-			}
+func entry(mapping *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key && mapping.Content[i].Tag != mergeTag {
+			return mapping.Content[i+1]
 		}
 	}
 	return nil
+}
+
+const mergeTag = "!!merge"
+
+// mappings are a mapping and those that are merged into it, in the order in which their entries count; each once.
+func (v Value) mappings() (found []*yaml.Node) {
+	queue := []Value{v}
+	for len(queue) > 0 && len(found) < most {
+		node := queue[0].resolved()
+		queue = queue[1:]
+		if node == nil || node.Kind != yaml.MappingNode || slices.Contains(found, node) {
+			continue
+		}
+		found = append(found, node)
+		var merged []Value
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if source := (Value{node.Content[i+1]}); node.Content[i].Tag == mergeTag && source.List() {
+				merged = append(merged, source.Items()...)
+			} else if node.Content[i].Tag == mergeTag {
+				merged = append(merged, source)
+			}
+		}
+		queue = append(merged, queue...)
+	}
+	return found
 }
 
 // Pair is an entry of a mapping.
@@ -99,39 +114,15 @@ type Pair struct {
 // Pairs returns the entries of a mapping in their order, merged ones last.
 func (v Value) Pairs() (pairs []Pair) {
 	seen := map[string]bool{}
-	collect(v.resolved(), deepest, func(key *yaml.Node, value *yaml.Node) {
-		if !seen[key.Value] {
-			seen[key.Value] = true
-			pairs = append(pairs, Pair{key.Value, key.Line, Value{value}})
-		}
-	})
-	return pairs
-}
-
-func collect(node *yaml.Node, depth int, take func(key, value *yaml.Node)) {
-	if node == nil || node.Kind != yaml.MappingNode || depth == 0 {
-		return
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Tag != "!!merge" {
-			take(node.Content[i], node.Content[i+1])
-		}
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Tag != "!!merge" {
-			continue
-		}
-		merged := Value{node.Content[i+1]}.resolved()
-		switch {
-		case merged == nil:
-		case merged.Kind == yaml.SequenceNode:
-			for _, source := range merged.Content {
-				collect(Value{source}.resolved(), depth-1, take)
+	for _, mapping := range v.mappings() {
+		for i := 0; i+1 < len(mapping.Content); i += 2 {
+			if key := mapping.Content[i]; key.Tag != mergeTag && !seen[key.Value] {
+				seen[key.Value] = true
+				pairs = append(pairs, Pair{key.Value, key.Line, Value{mapping.Content[i+1]}})
 			}
-		default:
-			collect(merged, depth-1, take)
 		}
 	}
+	return pairs
 }
 
 // Items returns the elements of a sequence; of a single scalar, that alone.

@@ -38,7 +38,7 @@ func Parse(text string) *File {
 		start, line := i, strings.TrimRight(lines[i], "\r")
 		for strings.HasSuffix(line, `\`) && i+1 < len(lines) {
 			i++
-			line = strings.TrimSuffix(line, `\`) + " " + strings.TrimSpace(lines[i])
+			line = strings.TrimRight(strings.TrimSuffix(line, `\`), " \t") + " " + strings.TrimSpace(lines[i])
 		}
 		if strings.HasPrefix(line, "\t") {
 			for _, rule := range current {

@@ -3,6 +3,7 @@ package shell
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -26,15 +27,21 @@ type Script struct {
 	Valid    bool // all of it was understood
 }
 
-// Parse reads bash, and with it nearly all that is POSIX. Of a text with a mistake it returns what stands before.
+// The parser calls itself for each level of a text, so a text decides how much memory it takes. What is longer (in bytes) or deeper (in brackets)
+// than this was written by no person.
+const (
+	longest = 64 << 10
+	deepest = 100
+)
+
+// Parse reads bash, and with it nearly all that is POSIX. Of a text with a mistake it returns what stands before; nothing of one that is too
+// long or too deep.
 func Parse(text string) *Script {
 	script := &Script{}
-	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
-	var statements []*syntax.Stmt
-	err := parser.Stmts(strings.NewReader(text), func(statement *syntax.Stmt) bool {
-		statements = append(statements, statement)
-		return true
-	})
+	if len(text) > longest || depth(text) > deepest {
+		return script
+	}
+	statements, err := parse(text)
 	script.Valid = err == nil
 	printer := syntax.NewPrinter()
 	for i, statement := range statements {
@@ -45,6 +52,35 @@ func Parse(text string) *Script {
 		}
 	}
 	return script
+}
+
+// depth is how many brackets are open at once, at most, whether a shell would take them for brackets or not.
+func depth(text string) (most int) {
+	open := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '{', '[':
+			open++
+			most = max(most, open)
+		case ')', '}', ']':
+			open = max(open-1, 0)
+		}
+	}
+	return most
+}
+
+// parse returns the statements up to the first mistake. The parser panics at some of them, which are mistakes all the same.
+func parse(text string) (statements []*syntax.Stmt, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("shell: %v", problem)
+		}
+	}()
+	err = syntax.NewParser(syntax.Variant(syntax.LangBash)).Stmts(strings.NewReader(text), func(statement *syntax.Stmt) bool {
+		statements = append(statements, statement)
+		return true
+	})
+	return statements, err
 }
 
 func (s *Script) read(statement syntax.Node, printer *syntax.Printer) {
