@@ -18,8 +18,8 @@ test: ## Vet and test the tool itself
 	go test ./...
 
 .PHONY: golden
-golden: ## Write the golden trees again, for review
-	go test ./cmd/kitout -run TestGolden -update
+golden: ## Write the golden trees and the table of rules again, for review
+	go test ./cmd/kitout -run 'TestGolden|TestRulesTable' -update
 
 .PHONY: bench
 bench: ## Measure generation against cp -r, detection against git status, and start-up against a bare program

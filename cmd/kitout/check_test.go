@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/kitout/kitout/generator/check"
 	"github.com/kitout/kitout/generator/detect"
 	"github.com/kitout/kitout/generator/tree"
+	"go.yaml.in/yaml/v3"
 )
 
 // checkChanges judges what would be written into an empty folder.
@@ -187,4 +190,86 @@ func TestSARIF(t *testing.T) {
 			t.Errorf("another fingerprint: %+v", result)
 		}
 	}
+}
+
+// TestAction runs the script of action.yml with a kitout that writes down what it is told, and scores 87.
+func TestAction(t *testing.T) {
+	data, err := os.ReadFile("../../action.yml")
+	must(t, err)
+	var action struct {
+		Runs struct {
+			Steps []struct{ Uses, ID, Run string }
+		}
+	}
+	must(t, yaml.Unmarshal(data, &action))
+	folder := t.TempDir()
+	fake := "#!/bin/sh\necho \"$@\" >>\"$RUNNER_TEMP/told\"\necho 'score: 87'\ncase \"$*\" in *'--fail-under 100'*) exit 3 ;; esac\n"
+	must(t, os.WriteFile(filepath.Join(folder, "kitout"), []byte(fake), 0o755))
+	var script string
+	for _, step := range action.Runs.Steps {
+		if step.ID == "check" {
+			script = step.Run
+		}
+		if name, version, found := strings.Cut(step.Uses, "@"); found && len(version) != 40 {
+			t.Errorf("%s is not pinned by commit", name)
+		}
+	}
+	command := exec.Command("bash", "-e", "-o", "pipefail", "-c", script)
+	command.Env = append(os.Environ(), "RUNNER_TEMP="+folder, "GITHUB_OUTPUT="+filepath.Join(folder, "output"), "DIRECTORY=my shop", "FAIL_UNDER=100", "SECTION=3",
+		"SARIF="+filepath.Join(folder, "sarif"))
+	printed, err := command.Output()
+	if exit, is := errors.AsType[*exec.ExitError](err); !is || exit.ExitCode() != exitConflict {
+		t.Errorf("%v, want the exit code of kitout\n%s", err, printed)
+	}
+	for name, want := range map[string]string{
+		"output": "score=87\n",
+		"told":   "check my shop --section 3 --fail-under 0 --sarif\ncheck my shop --section 3 --fail-under 100\n",
+	} {
+		if got, err := os.ReadFile(filepath.Join(folder, name)); string(got) != want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, want)
+		}
+	}
+}
+
+// TestCheckAnything checks a folder of what is no text, no file, or nobody's to read.
+func TestCheckAnything(t *testing.T) {
+	folder := sampleFolder(t)
+	for name, make := range map[string]func(name string) error{
+		"huge.py":    func(name string) error { return sparse(name, 1<<30) },
+		"Dockerfile": func(name string) error { return sparse(name, 1<<30) },
+		"binary.py":  func(name string) error { return os.WriteFile(name, []byte("import pickle\x00"), 0o644) },
+		"latin.py": func(name string) error {
+			return os.WriteFile(name, []byte("# caf\xe9\npassword = 'x'\neval(a)\n"), 0o644)
+		},
+		"secret.py": func(name string) error { return os.WriteFile(name, []byte("a = 1\n"), 0o000) },
+		"loop":      func(name string) error { return os.Symlink(".", name) },
+		"kitout":    func(name string) error { return os.Symlink("/", name) },
+		"compose.yaml": func(name string) error {
+			return os.WriteFile(name, []byte(strings.Repeat("[", 1<<19)), 0o644)
+		},
+		"start.sh": func(name string) error { return os.WriteFile(name, []byte(strings.Repeat("$((", 1<<18)), 0o755) },
+	} {
+		must(t, make(filepath.Join(folder, name)))
+	}
+	result, err := checkFolder(folder)
+	must(t, err)
+	var places []string
+	for _, group := range grouped(result.report) {
+		for _, finding := range group {
+			places = append(places, finding.Rule.ID+" "+finding.Place())
+		}
+	}
+	for _, want := range []string{"eval latin.py:3", "secret-literal app.py:4"} {
+		if !slices.Contains(places, want) {
+			t.Errorf("%s is not among %q", want, places)
+		}
+	}
+}
+
+func sparse(name string, size int64) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Truncate(size), file.Close())
 }
