@@ -29,9 +29,8 @@ func newIndex(files *tree.Tree) *index {
 // glob returns the paths that match a pattern as tree.Glob reads it, sorted.
 func (x *index) glob(pattern string) (paths []string) {
 	for _, plain := range alternatives(pattern) {
-		base := path.Base(plain)
 		anywhere := !strings.Contains(plain, "/")
-		for _, name := range x.candidates(base) {
+		for _, name := range x.candidates(plain) {
 			subject := name
 			if anywhere {
 				subject = path.Base(name)
@@ -45,8 +44,9 @@ func (x *index) glob(pattern string) (paths []string) {
 	return slices.Compact(paths)
 }
 
-// candidates are the files whose name may fit the last part of a pattern.
-func (x *index) candidates(base string) []string {
+// candidates are the files that may fit a pattern: by name, by extension, or by its longest part.
+func (x *index) candidates(pattern string) []string {
+	base := path.Base(pattern)
 	last := strings.LastIndexAny(base, "*?[]")
 	if last < 0 {
 		return x.byName[base]
@@ -54,13 +54,13 @@ func (x *index) candidates(base string) []string {
 	if extension := path.Ext(base); len(extension) > 1 && strings.LastIndexByte(base, '.') > last {
 		return x.byExtension[extension]
 	}
-	literal := longest(base)
+	literal := longest(pattern)
 	return slices.DeleteFunc(slices.Clone(x.all), func(name string) bool { return !strings.Contains(name, literal) })
 }
 
-// longest is the longest part of a pattern that stands in each name that fits.
-func longest(base string) (literal string) {
-	for part := range strings.FieldsFuncSeq(base, func(r rune) bool { return strings.ContainsRune("*?[]\\", r) }) {
+// longest is the longest part of a pattern that stands in each path that fits. No slash is in it: a/** fits a as well.
+func longest(pattern string) (literal string) {
+	for part := range strings.FieldsFuncSeq(pattern, func(r rune) bool { return strings.ContainsRune("*?[]\\/", r) }) {
 		if len(part) > len(literal) {
 			literal = part
 		}
@@ -71,10 +71,10 @@ func longest(base string) (literal string) {
 // alternatives writes the braces of a pattern out.
 func alternatives(pattern string) (plain []string) {
 	end := strings.IndexByte(pattern, '}')
-	if end < 0 {
+	start := strings.LastIndexByte(pattern[:max(end, 0)], '{')
+	if start < 0 {
 		return []string{pattern}
 	}
-	start := strings.LastIndexByte(pattern[:end], '{')
 	for choice := range strings.SplitSeq(pattern[start+1:end], ",") {
 		plain = append(plain, alternatives(pattern[:start]+choice+pattern[end+1:])...)
 	}

@@ -23,14 +23,15 @@ func place(d directive.Directive, message string) Finding {
 	return Finding{Path: d.Path, Line: d.Line, Message: message}
 }
 
-func (r *repository) proxyFiles(mark string) (paths []string) {
+// proxyFiles are the files that may configure a proxy and hold one of the words.
+func (r *repository) proxyFiles(marks ...string) (paths []string) {
 	for _, name := range r.glob("*.conf", "*.conf.*", "*.{nginx,template,vhost}", "**/{nginx,apache,apache2,httpd}/**", "{nginx,httpd,apache}*") {
 		switch path.Ext(name) {
-		case ".py", ".md", ".y{,a}ml", ".yaml", ".yml", ".sh", ".toml", ".rst", ".json", ".html", ".pem":
+		case ".py", ".md", ".yaml", ".yml", ".sh", ".toml", ".rst", ".json", ".html", ".pem":
 			continue
 		}
-		data, _ := r.tree.Text(name)
-		if strings.Contains(string(data), mark) && !forDevelopment(name) {
+		text := r.text(name)
+		if !forDevelopment(name) && slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(text, mark) }) {
 			paths = append(paths, name)
 		}
 	}
@@ -40,12 +41,8 @@ func (r *repository) proxyFiles(mark string) (paths []string) {
 // readNginx reads the files that have a server of nginx, unless another one includes them.
 func (r *repository) readNginx() (configs []config) {
 	parsed := map[string][]directive.Directive{}
-	for _, mark := range []string{"server", "proxy_pass", "add_header", "location"} {
-		for _, name := range r.proxyFiles(mark) {
-			if parsed[name] == nil {
-				parsed[name] = directive.Nginx(name, r.text(name))
-			}
-		}
+	for _, name := range r.proxyFiles("server", "proxy_pass", "add_header", "location") {
+		parsed[name] = directive.Nginx(name, r.text(name))
 	}
 	included := map[string]bool{}
 	var roots []string
@@ -106,18 +103,11 @@ func expand(parsed map[string][]directive.Directive, from string, directives []d
 // readApache reads every file that passes requests on or has a virtual host, as one configuration: they are included by path.
 func (r *repository) readApache() (configs []config) {
 	var whole config
-	for _, mark := range []string{"<VirtualHost", "ProxyPass", "LoadModule", "WSGIScriptAlias"} {
-		for _, name := range r.proxyFiles(mark) {
-			directives := directive.Apache(name, r.text(name))
-			known := slices.ContainsFunc(whole.Directives, func(d directive.Directive) bool { return d.Path == name })
-			if known || len(directives) == 0 {
-				continue
-			}
-			if whole.Path == "" {
-				whole.Path = name
-			}
-			whole.Directives = append(whole.Directives, directives...)
+	for _, name := range r.proxyFiles("<VirtualHost", "ProxyPass", "LoadModule", "WSGIScriptAlias") {
+		if whole.Path == "" {
+			whole.Path = name
 		}
+		whole.Directives = append(whole.Directives, directive.Apache(name, r.text(name))...)
 	}
 	if whole.Path == "" {
 		return nil
