@@ -74,7 +74,10 @@ func (r *repository) glob(patterns ...string) (paths []string) {
 	return paths
 }
 
-func hasFiles(r *repository) bool { return len(r.tree.Files()) > 0 }
+// isService reports whether a folder has code, or what builds or runs it: otherwise there is nothing to judge.
+func isService(r *repository) bool {
+	return hasModules(r) || hasManifest(r) || hasImage(r) || hasServices(r) || hasPipeline(r) || hasNginx(r) || hasApache(r) || len(r.workloads()) > 0 || len(r.scripts()) > 0
+}
 
 // has reports whether a file matches one of the patterns.
 func (r *repository) has(patterns ...string) bool { return len(r.glob(patterns...)) > 0 }

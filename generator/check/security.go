@@ -97,13 +97,13 @@ func webRules() []Rule {
 			ID: "private-key", Severity: Error, Title: "No private key is committed",
 			Why: "Whoever reads the repository is who the key says.",
 			Fix: "take it out of the repository and of its history, and replace it", Add: "secrets",
-			when: hasFiles, find: privateKeys,
+			when: isService, find: privateKeys,
 		},
 		{
 			ID: "access-token", Severity: Error, Title: "No token of a service is committed",
 			Why: "Programs read every public commit within seconds, and private ones leak later.",
 			Fix: "revoke it, and read the next one from the environment", Add: "secrets",
-			when: hasFiles, find: committedTokens,
+			when: isService, find: committedTokens,
 			looks: []look{{words: tokenMarks, judge: func(_ *repository, m *module) []Finding {
 				return at(matching(accessTokens(), m.Path, m.text), "holds a token")
 			}}},
