@@ -62,8 +62,8 @@ func observability() []Rule {
 		},
 		{
 			ID: "health-routes", Severity: Error, Title: "The service says whether it lives and whether it is ready",
-			Why: "Nobody can wait for it, restart it or take it out of the way, but by guessing.",
-			Fix: "/livez answers at once, /readyz asks the database", Add: "framework",
+			Why:  "Nobody can wait for it, restart it or take it out of the way, but by guessing.",
+			Fix:  "/livez answers at once, /readyz asks the database",
 			when: made("framework", "django", "flask", "fastapi"), words: healthPaths,
 			find: func(r *repository) []Finding {
 				return unless(len(r.found.Facts[detect.Health].Value) > 0 || r.says(healthPaths...), "there is no route that tells of health")

@@ -118,19 +118,10 @@ func (r *repository) readApache() (configs []config) {
 func hasNginx(r *repository) bool  { return len(r.nginx()) > 0 }
 func hasApache(r *repository) bool { return len(r.apache()) > 0 }
 
-// everyNginx and everyApache return the findings of each configuration.
+// everyNginx returns the findings of each configuration.
 func everyNginx(judge func(config) []Finding) func(*repository) []Finding {
 	return func(r *repository) (findings []Finding) {
 		for _, config := range r.nginx() {
-			findings = append(findings, judge(config)...)
-		}
-		return findings
-	}
-}
-
-func everyApache(judge func(config) []Finding) func(*repository) []Finding {
-	return func(r *repository) (findings []Finding) {
-		for _, config := range r.apache() {
 			findings = append(findings, judge(config)...)
 		}
 		return findings

@@ -98,7 +98,7 @@ func recovery() []Rule {
 			ID: "backup-copied-file", Severity: Error, Title: "A file of SQLite is not copied while it is written",
 			Why: "cp takes half of a transaction: the copy may not open.",
 			Fix: "sqlite3 FILE \".backup COPY\", or VACUUM INTO", Add: "backup",
-			when: made("database", "sqlite"),
+			when: all(made("database", "sqlite"), uses("cp", "tar", "rsync", "sqlite3")),
 			find: func(r *repository) []Finding {
 				return r.eachCommand(func(s script, c shell.Command) string {
 					name := path.Base(c.Args[0])

@@ -24,8 +24,8 @@ func webRules() []Rule {
 		},
 		{
 			ID: "csrf", Severity: Error, Title: "Forms are protected against forgery",
-			Why: "Any page that a user visits can otherwise act in his name.",
-			Fix: "leave Django's CsrfViewMiddleware and Flask-WTF's CSRFProtect on", Add: "framework",
+			Why:  "Any page that a user visits can otherwise act in his name.",
+			Fix:  "leave Django's CsrfViewMiddleware and Flask-WTF's CSRFProtect on",
 			when: hasModules, looks: []look{assignments([]string{"WTF_CSRF_ENABLED", "MIDDLEWARE"}, forgeable)},
 		},
 		{
@@ -43,14 +43,14 @@ func webRules() []Rule {
 		},
 		{
 			ID: "cookies", Severity: Error, Title: "Cookies only travel by HTTPS, and scripts do not see them",
-			Why: "One request by plain HTTP, or one injected script, gives the session away.",
-			Fix: "SESSION_COOKIE_SECURE, CSRF_COOKIE_SECURE and SESSION_COOKIE_HTTPONLY are true in production", Add: "framework",
+			Why:  "One request by plain HTTP, or one injected script, gives the session away.",
+			Fix:  "SESSION_COOKIE_SECURE, CSRF_COOKIE_SECURE and SESSION_COOKIE_HTTPONLY are true in production",
 			when: hasModules, looks: []look{assignments([]string{"_COOKIE_"}, looseCookie)},
 		},
 		{
 			ID: "cookies-set", Severity: Warning, Title: "Secure cookies are turned on",
-			Why: "Django and Flask send session cookies by plain HTTP as well, unless they are told not to.",
-			Fix: "SESSION_COOKIE_SECURE = True, where HTTPS is", Add: "framework",
+			Why:   "Django and Flask send session cookies by plain HTTP as well, unless they are told not to.",
+			Fix:   "SESSION_COOKIE_SECURE = True, where HTTPS is",
 			when:  all(made("framework", "django", "flask"), func(r *repository) bool { return r.says(sessions...) }),
 			words: slices.Concat(sessions, secureCookies),
 			find: func(r *repository) []Finding {

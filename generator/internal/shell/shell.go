@@ -69,17 +69,22 @@ func depth(text string) (most int) {
 	return most
 }
 
-// parse returns the statements up to the first mistake. The parser panics at some of them, which are mistakes all the same.
+// parse returns the statements up to the first mistake. The loop goes on behind one, because the parser takes no other end of it than its own;
+// a text at which it panics is a mistake as well.
 func parse(text string) (statements []*syntax.Stmt, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			err = fmt.Errorf("shell: %v", problem)
 		}
 	}()
-	err = syntax.NewParser(syntax.Variant(syntax.LangBash)).Stmts(strings.NewReader(text), func(statement *syntax.Stmt) bool {
-		statements = append(statements, statement)
-		return true
-	})
+	for statement, mistake := range syntax.NewParser(syntax.Variant(syntax.LangBash)).StmtsSeq(strings.NewReader(text)) {
+		if mistake != nil {
+			err = mistake
+		}
+		if err == nil {
+			statements = append(statements, statement)
+		}
+	}
 	return statements, err
 }
 
