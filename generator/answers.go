@@ -143,7 +143,7 @@ var (
 	entryPattern   = compiled(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\(\))?$`)
 	modulePattern  = compiled(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
 	folderPattern  = compiled(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$`)
-	commandPattern = compiled(`^[A-Za-z0-9_./:=@%+,()-]+( [A-Za-z0-9_./:=@%+,()-]+)*$`) // words that no shell, Makefile or YAML would change
+	commandPattern = compiled(`^[A-Za-z0-9_./:=@%+,()-]+( [A-Za-z0-9_./:=@%+,()-]+)*$`) // words that no Makefile or YAML would change, and no shell but for parentheses
 	schemePattern  = compiled(`^[a-z][a-z0-9]*(\+[a-z][a-z0-9]*)?$`)
 	indexPattern   = compiled(`^https?://[A-Za-z0-9._~:/@%+-]+$`) // no query, and nothing that some syntax would take for its own
 )
@@ -399,6 +399,17 @@ func IndexProblem(address string) string {
 	return ""
 }
 
+// shellWords writes a plain command for a shell: parentheses, as of a factory, would be its own.
+func shellWords(command string) string {
+	words := strings.Split(command, " ")
+	for i, word := range words {
+		if strings.ContainsAny(word, "()") {
+			words[i] = "'" + word + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // application is what templates see of an application that was there before.
 func (a *Answers) application() map[string]any {
 	module, callable, _ := strings.Cut(a.Entry, ":")
@@ -408,17 +419,6 @@ func (a *Answers) application() map[string]any {
 		"existing": a.Entry != "", "entry": a.Entry, "manifest": manifests[0], "development": manifests[1:], "module": module, "attribute": attribute, "factory": factory,
 		"source": a.Source, "migrate": shellWords(a.Migrate), "test": shellWords(a.Test), "static": a.Static, "settings": a.Settings, "scheme": a.Scheme,
 	}
-}
-
-// shellWords writes a command with its words quoted where a shell would take a part of them for its own.
-func shellWords(command string) string {
-	words := strings.Fields(command)
-	for i, word := range words {
-		if strings.ContainsAny(word, "()") {
-			words[i] = "'" + word + "'"
-		}
-	}
-	return strings.Join(words, " ")
 }
 
 // Command returns the arguments of kitout that give these answers, for the folder at directory.

@@ -149,3 +149,17 @@ func TestCommandGivesTheSameAnswers(t *testing.T) {
 			" --colour blue --shape square --extras bell,horn --yes")
 	wantSame(t, catalog.Command(answers, "-dir")[1], "./-dir") // not a flag
 }
+
+// A command reaches the shell as it was given: the parentheses of a factory are no subshell.
+func TestShellWords(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string]string{
+		"":                                   "",
+		"alembic -c db/alembic.ini upgrade":  "alembic -c db/alembic.ini upgrade",
+		"flask --app shop:make() db upgrade": "flask --app 'shop:make()' db upgrade",
+	} {
+		if got := shellWords(command); got != want {
+			t.Errorf("%q: got %q, want %q", command, got, want)
+		}
+	}
+}

@@ -13,8 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Sign is something by which a repository that somebody else wrote shows that it has made a choice. Exactly one of Package,
-// Import, Call, String, File and In says what to look for; any of several values will do.
+// Sign is something by which a repository that somebody else wrote shows that it has made a choice, or, with Answer, how a free answer about
+// its application reads. Exactly one of Package, Import, Call, String, File and In says what to look for; any of several values will do. A sign
+// with Answer may have none: it holds wherever the choice was found.
 type Sign struct {
 	Package OneOrMore `yaml:"package"` // a distribution that a manifest or a lock names
 	Import  OneOrMore `yaml:"import"`  // a Python module, or one inside it
@@ -22,7 +23,7 @@ type Sign struct {
 	String  OneOrMore `yaml:"string"`  // the beginning of a string in Python code
 	File    OneOrMore `yaml:"file"`    // a glob: a file, by its name or, with a slash, by its path
 	In      OneOrMore `yaml:"in"`      // a glob: files that have a line that matches Line
-	Line    string    `yaml:"line"`    // a regular expression
+	Line    string    `yaml:"line"`    // a regular expression, which with String the text must match
 
 	// Weight is the chance that the sign alone is right, above 0 and at most 1.
 	Weight float64 `yaml:"weight"`
@@ -30,6 +31,14 @@ type Sign struct {
 	Tests bool `yaml:"tests"`
 	// Entry says that what the call returns is the object that an application server loads.
 	Entry bool `yaml:"entry"`
+
+	// Answer is the key of FreeExisting that the sign answers with Value, if the choice is the one that was found. It does not speak for the
+	// choice. An empty Value says that there is no answer.
+	Answer string `yaml:"answer"`
+	// Value may hold the names of AnswerReferences in braces. A part in brackets is left out where a folder in it is the repository itself.
+	Value *string `yaml:"value"`
+	// Beside are distributions of which one must be there as well.
+	Beside OneOrMore `yaml:"beside"`
 
 	// Pattern is Line, compiled.
 	Pattern *regexp.Regexp `yaml:"-"`
@@ -55,6 +64,41 @@ func (o *OneOrMore) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
+// AnswerReferences are what {…} in a sign's Value may name: of the file that was found, its path, its folder and, of Python code, its module;
+// what the first group of Line caught; the service's folder; and the facts of these names.
+var AnswerReferences = []string{"path", "folder", "module", "group", "service", "root", "entry", "manage"}
+
+var referredTo = compiled(`\{(.*?)\}`)
+
+// checkAnswer refuses an answer that nobody asks for, and a value that nothing would fill in.
+func (s *Sign) checkAnswer() error {
+	if s.Answer == "" {
+		if s.Value != nil || len(s.Beside) > 0 {
+			return errors.New("value and beside go with answer")
+		}
+		return nil
+	}
+	switch {
+	case !slices.ContainsFunc(FreeExisting, func(f FreeAnswer) bool { return f.Key == s.Answer }):
+		return fmt.Errorf("there is no free answer %q", s.Answer)
+	case s.Value == nil:
+		return errors.New("answer and value go together")
+	case s.Entry:
+		return errors.New("entry goes with no answer")
+	}
+	for _, match := range referredTo().FindAllStringSubmatch(*s.Value, -1) {
+		if !slices.Contains(AnswerReferences, match[1]) {
+			return fmt.Errorf("value: %s is none of %s", match[0], strings.Join(AnswerReferences, ", "))
+		}
+	}
+	return nil
+}
+
+// Looks says that the sign is to be looked for, and does not follow from the choice alone.
+func (s *Sign) Looks() bool {
+	return len(s.Package)+len(s.Import)+len(s.Call)+len(s.String)+len(s.File)+len(s.In) > 0
+}
+
 // check fills in the default and refuses what nothing would ever find.
 func (s *Sign) check() error {
 	kinds := 0
@@ -65,14 +109,17 @@ func (s *Sign) check() error {
 		}
 	}
 	switch {
-	case kinds != 1:
+	case kinds > 1, kinds == 0 && s.Answer == "":
 		return errors.New("want one of package, import, call, string, file and in")
-	case (len(s.In) > 0) != (s.Line != ""):
+	case len(s.In) > 0 && s.Line == "", s.Line != "" && len(s.In)+len(s.String) == 0:
 		return errors.New("in and line go together")
 	case s.Entry && len(s.Call) == 0:
 		return errors.New("entry goes with call")
 	case s.Weight < 0 || s.Weight > 1:
 		return fmt.Errorf("weight %v is none from 0 to 1", s.Weight)
+	}
+	if err := s.checkAnswer(); err != nil {
+		return err
 	}
 	if s.Weight == 0 {
 		s.Weight = DefaultWeight

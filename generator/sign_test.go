@@ -26,19 +26,25 @@ func TestSigns(t *testing.T) {
 func TestSignsAreRefused(t *testing.T) {
 	t.Parallel()
 	for signs, want := range map[string]string{
-		"[{packages: ring}]":               "field packages not found",
-		"[{package: ring, file: x}]":       "sign 1: want one of package, import, call, string, file and in",
-		"[{weight: 0.5}]":                  "want one of package",
-		"[{package: ring}, {in: x}]":       "sign 2: in and line go together",
-		"[{file: x, line: y}]":             "in and line go together",
-		"[{package: ring, entry: true}]":   "entry goes with call",
-		"[{package: ring, weight: 2}]":     "weight 2 is none from 0 to 1",
-		"[{file: '{a'}]":                   `glob "{a" is malformed`,
-		"[{in: x, line: '('}]":             "line: error parsing regexp",
-		"[{in: '@nothing', line: x}]":      `files.yaml has no files "nothing"`,
-		"[{package: ''}]":                  "an empty value",
-		"{package: ring}":                  "cannot unmarshal",
-		"[{package: ring}]\ndetects: []\n": "field detects not found",
+		"[{packages: ring}]":                               "field packages not found",
+		"[{package: ring, file: x}]":                       "sign 1: want one of package, import, call, string, file and in",
+		"[{weight: 0.5}]":                                  "want one of package",
+		"[{package: ring}, {in: x}]":                       "sign 2: in and line go together",
+		"[{file: x, line: y}]":                             "in and line go together",
+		"[{package: ring, entry: true}]":                   "entry goes with call",
+		"[{package: ring, weight: 2}]":                     "weight 2 is none from 0 to 1",
+		"[{file: '{a'}]":                                   `glob "{a" is malformed`,
+		"[{in: x, line: '('}]":                             "line: error parsing regexp",
+		"[{in: '@nothing', line: x}]":                      `files.yaml has no files "nothing"`,
+		"[{package: ''}]":                                  "an empty value",
+		"[{package: ring, value: x}]":                      "value and beside go with answer",
+		"[{package: ring, beside: x}]":                     "value and beside go with answer",
+		"[{package: ring, answer: test}]":                  "answer and value go together",
+		"[{answer: tests, value: ring}]":                   `there is no free answer "tests"`,
+		"[{answer: test, value: '{bell}'}]":                "value: {bell} is none of path, folder",
+		"[{call: r, entry: true, answer: test, value: x}]": "entry goes with no answer",
+		"{package: ring}":                                  "cannot unmarshal",
+		"[{package: ring}]\ndetects: []\n":                 "field detects not found",
 	} {
 		catalog, err := LoadCatalog(shop().adding("extras/bell/layer.yaml", "detect: "+signs+"\n").fs())
 		must(t, err)

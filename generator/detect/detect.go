@@ -52,6 +52,9 @@ func Detect(t *tree.Tree, folder string, catalog *generator.Catalog) (*Findings,
 		s.packageFacts(findings, chosen)
 	}
 	s.facts(findings)
+	if !findings.several {
+		s.answers(findings, k.signs)
+	}
 	return findings, nil
 }
 

@@ -33,6 +33,12 @@ const (
 	Compose    = "compose"
 	Kubernetes = "kubernetes"
 	Helm       = "helm"
+
+	// Those that signs with an answer find, and that are named as it
+	Migrate        = "migrate"         // the command that migrates the database, from the repository's root
+	Test           = "test"            // the command that runs the tests, from the repository's root
+	SettingsModule = "settings-module" // the module of settings, where the framework has one
+	URLScheme      = "url-scheme"      // how the database's URL must begin, where the plain scheme would load another driver
 )
 
 // Findings are what is known about a repository.

@@ -32,6 +32,7 @@ type hit struct {
 	Evidence
 	weight float64
 	folder string // or route, that it is about, where that is not the file itself
+	group  string // what the first group of the sign's expression caught
 }
 
 // tally collects what speaks for one value: for each sign its best hit counts.
@@ -71,7 +72,9 @@ func (s *scan) question(several bool, choices []generator.Signed) (Fact, bool) {
 	for _, choice := range choices {
 		t := &tally{value: choice.Choice, offered: choice.Offered, doubt: 1}
 		for _, sign := range choice.Signs {
-			t.add(s.hits(sign))
+			if sign.Answer == "" {
+				t.add(s.hits(sign))
+			}
 		}
 		if t.confidence() >= threshold {
 			tallies = append(tallies, t)
@@ -184,8 +187,11 @@ func (s *scan) holding(sign generator.Sign) (hits []hit) {
 		found := 0
 		lines := s.lines(f.path)
 		for i, line := range lines {
-			if found < most && !commented(line) && sign.Pattern.MatchString(line) {
-				hits = append(hits, hit{Evidence: evidence(f.path, i+1, lines), weight: sign.Weight * s.nearness(f.path)})
+			if found == most || commented(line) {
+				continue
+			}
+			if match := sign.Pattern.FindStringSubmatch(line); match != nil {
+				hits = append(hits, hit{Evidence: evidence(f.path, i+1, lines), weight: sign.Weight * s.nearness(f.path), group: group(match)})
 				found++
 			}
 		}
@@ -193,11 +199,19 @@ func (s *scan) holding(sign generator.Sign) (hits []hit) {
 	return hits
 }
 
+// group is the first of an expression that has one.
+func group(match []string) string {
+	if len(match) > 1 {
+		return match[1]
+	}
+	return ""
+}
+
 // hits looks for a sign in Python code.
 func (s *source) hits(sign generator.Sign) (hits []hit) {
-	note := func(line int) {
+	note := func(line int, match ...string) {
 		if len(hits) < most {
-			hits = append(hits, hit{Evidence: s.at(line), weight: sign.Weight})
+			hits = append(hits, hit{Evidence: s.at(line), weight: sign.Weight, group: group(match)})
 		}
 	}
 	switch {
@@ -220,8 +234,13 @@ func (s *source) hits(sign generator.Sign) (hits []hit) {
 		}
 	case len(sign.String) > 0:
 		for _, text := range s.Strings {
-			if slices.ContainsFunc(sign.String, func(prefix string) bool { return strings.HasPrefix(text.Text, prefix) }) {
-				note(text.Line)
+			match, wanted := []string(nil), slices.ContainsFunc(sign.String, func(prefix string) bool { return strings.HasPrefix(text.Text, prefix) })
+			if wanted && sign.Pattern != nil {
+				match = sign.Pattern.FindStringSubmatch(text.Text)
+				wanted = match != nil
+			}
+			if wanted {
+				note(text.Line, match...)
 			}
 		}
 	}

@@ -31,7 +31,8 @@ func survey(folders []string, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	columns := []string{detect.Entry, detect.Package, detect.Root, detect.Name, detect.Python}
+	columns := []string{detect.Entry, detect.Package, detect.Root, detect.Name, detect.Python,
+		detect.Migrate, detect.Test, detect.SettingsModule, detect.URLScheme}
 	for _, question := range catalog.Questions {
 		columns = append(columns, question.Name)
 	}
