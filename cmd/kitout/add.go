@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
 	"github.com/kitout/kitout/cmd/internal/prompt"
 	"github.com/kitout/kitout/generator"
 	"github.com/kitout/kitout/generator/detect"
@@ -358,9 +359,7 @@ func (a *addition) found() generator.Given {
 	if files := a.manifests(); len(files) > 0 {
 		found.Values["manifest"] = files
 	}
-	if version := a.findings.Value(detect.Python); slices.Contains(a.pythons(), version) {
-		take("python", version)
-	}
+	take("python", newestAllowed(a.findings.Value(detect.Python), a.pythons()))
 	return found
 }
 
@@ -372,6 +371,36 @@ func (a *addition) pythons() []string {
 		return nil
 	}
 	return base.Python.Images
+}
+
+var (
+	// compatible is `~=3.10` and `~=3.10.2`: the last part may grow.
+	compatible = regexp.MustCompile(`~=\s*(\d+\.\d+)(\.\d+)?`)
+	// upTo is `<=3.12`, which 3.12.1 is beyond.
+	upTo = regexp.MustCompile(`<=\s*(\d+\.\d+)(\s*(?:,|$))`)
+)
+
+// newestAllowed is the newest of the images' versions, the newest first, that a requirement allows: ">=3.10,<3.13", "^3.11", "3.12". It is "" if
+// there is none, or the requirement cannot be read. An image has the latest release of its version.
+func newestAllowed(requirement string, images []string) string {
+	requirement = compatible.ReplaceAllStringFunc(requirement, func(part string) string {
+		if strings.Count(part, ".") == 1 {
+			return strings.Replace(part, "~=", "^", 1)
+		}
+		return strings.Replace(part, "~=", "~", 1)
+	})
+	requirement = upTo.ReplaceAllString(requirement, "<=$1.0$2")
+	allowed, err := semver.NewConstraint(strings.ReplaceAll(requirement, "==", "="))
+	if err != nil {
+		return ""
+	}
+	for _, image := range images {
+		const latest = ".99"
+		if version, err := semver.NewVersion(image + latest); err == nil && allowed.Check(version) {
+			return image
+		}
+	}
+	return ""
 }
 
 // lockable is what `uv pip compile` takes for a manifest.
@@ -511,6 +540,10 @@ func (a *addition) newReport(changes []generator.Change) *report {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s %s was found (%s), which kitout has no layer for; what is written takes %s",
 				question, fact, places(fact.Evidence), strings.Join(a.plan.Answers.Choices[question], ", ")))
 		}
+	}
+	if fact := a.findings.Facts[detect.Python]; len(fact.Value) > 0 && newestAllowed(fact.Value[0], a.pythons()) == "" {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("python %s was found (%s), which kitout has no image for; what is written takes %s",
+			fact, places(fact.Evidence), a.plan.Answers.Python))
 	}
 	if place := a.databaseElsewhere(); place != "" {
 		r.Warnings = append(r.Warnings, place+": let the application take its database from the variable DATABASE_URL")

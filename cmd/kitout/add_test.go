@@ -88,3 +88,18 @@ func wantTree(t *testing.T, before, after map[string]string, more bool) {
 		}
 	}
 }
+
+// What a requirement allows is taken from the newest image down; what allows none, or says nothing, takes none.
+func TestNewestAllowed(t *testing.T) {
+	t.Parallel()
+	images := []string{"3.14", "3.13", "3.12"}
+	for requirement, want := range map[string]string{
+		"": "", "3.12": "3.12", "3.10": "", ">=3.10": "3.14", ">=3.10,<3.13": "3.12", ">=3.10, <3.14": "3.13", ">=3.9,<4": "3.14", ">=3.9,<3.12": "",
+		"^3.11": "3.14", "~3.12": "3.12", "~=3.10": "3.14", "~=3.12.1": "3.12", "==3.13.*": "3.13", ">=3.10,!=3.14.*": "3.13", "<=3.13": "3.12",
+		"<3.13.1": "3.12", ">=3.12.4": "3.14", ">3.8": "3.14", "^3.11 || ^3.12": "3.14", "pypy": "", "*": "3.14", ">=3.10,<3.13,": "",
+	} {
+		if got := newestAllowed(requirement, images); got != want {
+			t.Errorf("%q: got %q, want %q", requirement, got, want)
+		}
+	}
+}

@@ -80,6 +80,14 @@ var answered = []struct {
 		"shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
 	}, django, map[string]string{detect.SettingsModule: "shop.settings.live"}},
 
+	{"static files elsewhere", map[string]string{"shop/config.py": "STATIC_ROOT = '/var/www/static'\n"}, flask, map[string]string{detect.Static: ""}},
+	{"static files that are gathered", map[string]string{"shop/config.py": "STATIC_ROOT = BASE / 'staticfiles'\n"}, flask, map[string]string{detect.Static: ""}},
+	{"static files beside the module", map[string]string{
+		"shop/config.py": "STATIC_FOLDER = 'assets'\n", "shop/assets/shop.css": "",
+	}, flask, map[string]string{detect.Static: "shop/assets"}},
+	{"the framework's own folder", map[string]string{"shop/static/shop.css": ""}, flask, map[string]string{detect.Static: "shop/static"}},
+	{"no folder", nil, flask, map[string]string{detect.Static: ""}},
+
 	{"pytest", map[string]string{"requirements-dev.txt": "pytest\n", "tests/test_shop.py": "def test(): pass\n"}, flask, map[string]string{detect.Test: "pytest"}},
 	{"pytest without tests", map[string]string{"requirements-dev.txt": "pytest\n"}, flask, map[string]string{detect.Test: ""}},
 	{"pytest with Django", map[string]string{

@@ -184,7 +184,9 @@ func (s *scan) folderFacts(f *Findings) {
 		f.one(Manage, []string{manage[0].Path}, manage[:1])
 	}
 	for _, found := range s.configured("STATIC_ROOT STATICFILES_DIRS STATIC_FOLDER static_folder", "StaticFiles directory") {
-		static = append(static, found)
+		if found.folder = s.existing(found); found.folder != "" {
+			static = append(static, found)
+		}
 	}
 	for dir := range s.sorted() {
 		if path.Base(dir) == "static" && s.role(dir+"/x") == own {
@@ -195,6 +197,24 @@ func (s *scan) folderFacts(f *Findings) {
 	named := func(h hit) string { return path.Clean(h.value()) }
 	f.list(Static, static, named)
 	f.list(Media, media, named)
+}
+
+// existing is the folder of the repository that a hit names, from the service's folder, or from that of the file or one above it; "" if there is
+// none. What is gathered into a folder when the image is built, or stands elsewhere on a machine, is none of the repository.
+func (s *scan) existing(h hit) string {
+	if path.IsAbs(h.folder) {
+		return ""
+	}
+	bases := []string{s.folder}
+	for dir := path.Dir(h.Path); inside(dir, s.folder) && dir != s.folder; dir = path.Dir(dir) {
+		bases = append(bases, dir)
+	}
+	for _, base := range append(bases, ".") {
+		if folder := path.Join(base, h.folder); folder != "." && s.folders[folder] {
+			return folder
+		}
+	}
+	return ""
 }
 
 // value is the folder that a hit of folderFacts is about.

@@ -25,7 +25,7 @@ const (
 	Manifest   = "manifest"   // list: the files that declare what is needed, the leading one first
 	Lock       = "lock"       // list: the lock files
 	Migrations = "migrations" // list: the folders of the migrations
-	Static     = "static"     // list: the folders of static files
+	Static     = "static"     // list: the folders of the repository that hold static files
 	Media      = "media"      // list: the folders of uploaded files
 	Health     = "health"     // list: the paths that answer whether the service lives
 	Manage     = "manage"     // the file manage.py
