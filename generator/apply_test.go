@@ -75,7 +75,7 @@ func TestCompareAndDecide(t *testing.T) {
 	} {
 		changes, err := compareAll(folder.Fs, files())
 		must(t, err)
-		err = Decide("shop", changes, resolution)
+		err = Decide("shop", changes, Decisions{Otherwise: resolution})
 		var got []Status
 		for _, change := range changes {
 			got = append(got, change.Status)
@@ -91,6 +91,26 @@ func TestCompareAndDecide(t *testing.T) {
 	}
 }
 
+// TestDecideByPath wants what is decided about one file, and what is decided otherwise about all others.
+func TestDecideByPath(t *testing.T) {
+	files := []File{{Path: "a", Content: []byte("ours\n")}, {Path: "b", Content: []byte("ours\n")}, {Path: "c", Content: []byte("ours\n")}}
+	_, folder := disk(t, tree{"a": "theirs\n", "b": "theirs\n"})
+	changes, err := compareAll(folder.Fs, files)
+	must(t, err)
+	must(t, Decide("shop", changes, Decisions{Otherwise: WriteBeside, Paths: map[string]Resolution{"b": ReplaceWithNew}}))
+	for i, want := range []Change{{Status: Beside, Disputed: true}, {Status: Replace, Disputed: true}, {Status: Create}} {
+		if got := changes[i]; got.Status != want.Status || got.Disputed != want.Disputed {
+			t.Errorf("%s: %s, disputed %t; want %s", got.Path, got.Status, got.Disputed, want.Status)
+		}
+	}
+	changes, err = compareAll(folder.Fs, files)
+	must(t, err)
+	err = Decide("shop", changes, Decisions{Otherwise: Fail, Paths: map[string]Resolution{"b": KeepExisting}})
+	if conflict, is := errors.AsType[*ConflictError](err); !is || strings.Join(conflict.Paths, " ") != "a" {
+		t.Errorf("want a conflict about a alone, got %v", err)
+	}
+}
+
 func TestSecretsStayOutOfGit(t *testing.T) {
 	files := []File{{Path: ".env", Mode: 0o600, Policy: Secret}, {Path: ".gitignore", Content: []byte(".env\n"), Mode: 0o644}}
 	for gitignore, want := range map[string]Status{
@@ -100,7 +120,7 @@ func TestSecretsStayOutOfGit(t *testing.T) {
 		dir, folder := disk(t, tree{".gitignore": gitignore})
 		changes, err := compareAll(folder.Fs, files)
 		must(t, err)
-		must(t, Decide("shop", changes, KeepExisting))
+		must(t, Decide("shop", changes, Decisions{Otherwise: KeepExisting}))
 		if changes[0].Status != want {
 			t.Errorf("%q: %s", gitignore, changes[0].Status)
 		}
@@ -110,7 +130,7 @@ func TestSecretsStayOutOfGit(t *testing.T) {
 		}
 		changes, err = compareAll(folder.Fs, files)
 		must(t, err)
-		must(t, Decide("shop", changes, ReplaceWithNew))
+		must(t, Decide("shop", changes, Decisions{Otherwise: ReplaceWithNew}))
 		if changes[0].Status == Skip {
 			t.Errorf("%q is replaced, and .env still skipped", gitignore)
 		}
@@ -136,7 +156,7 @@ func TestCompareModes(t *testing.T) {
 		changes, err := compareAll(folder.Fs, files)
 		must(t, err)
 		wantSame(t, []Status{changes[0].Status, changes[1].Status}, want)
-		must(t, Decide(dir, changes, ReplaceWithNew))
+		must(t, Decide(dir, changes, Decisions{Otherwise: ReplaceWithNew}))
 		must(t, Apply(folder.Fs, changes))
 	}
 	wantSame(t, snapshot(t, dir)["run"], "-rwxr-xr-x x\n")
@@ -188,7 +208,7 @@ func TestSecondApplyWritesNothing(t *testing.T) {
 				t.Errorf("round %d: %s is %s, not %s", round, change.Path, change.Status, want)
 			}
 		}
-		must(t, Decide(dir, changes, Fail))
+		must(t, Decide(dir, changes, Decisions{Otherwise: Fail}))
 		before := snapshot(t, dir)
 		must(t, Apply(folder.Fs, changes))
 		if round == 1 {

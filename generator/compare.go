@@ -43,6 +43,7 @@ type Change struct {
 	Old     []byte      // the content on the disk; nil when there is none
 	OldMode fs.FileMode // and its mode
 
+	Disputed  bool   // the file exists with other content, and a Resolution has decided
 	From      string // the file was there under this path, from which it moves
 	Conflicts int    // places of a merged content that stand between markers
 	Why       string // what the user should know of the decision; may be empty
@@ -181,26 +182,43 @@ var (
 	UpdateResolutions = []string{string(MergeBoth), string(KeepExisting), string(ReplaceWithNew), string(WriteBeside), string(Fail)}
 )
 
+// Decisions say what happens to each file that exists with other content.
+type Decisions struct {
+	Otherwise Resolution            // to the files that Paths does not name
+	Paths     map[string]Resolution // to one file, by its path
+}
+
+func (d Decisions) about(path string) Resolution {
+	if resolution, decided := d.Paths[path]; decided {
+		return resolution
+	}
+	return d.Otherwise
+}
+
 // Decide settles the conflicts among changes. With Fail, any conflict is a ConflictError that lists them. New secrets are
 // skipped where a .gitignore stays that does not ignore them.
-func Decide(folder string, changes []Change, resolution Resolution) error {
+func Decide(folder string, changes []Change, decisions Decisions) error {
 	var conflicts []string
 	for i := range changes {
 		change := &changes[i]
 		if change.Status != Conflict {
 			continue
 		}
-		switch {
-		case resolution == ReplaceWithNew || path.Dir(change.Path) == RecordFolder:
-			change.Status = Replace // the record says what was generated, also of files that were kept: the base of a merge
-		case resolution == KeepExisting:
-			change.Status = Keep
-		case resolution == WriteBeside:
-			change.Status = Beside
-		case resolution == MergeBoth:
-			change.unite()
+		if path.Dir(change.Path) == RecordFolder {
+			change.Status = Replace // it says what was generated, also of files that were kept: the base of a merge
+			continue
 		}
-		if change.Status == Conflict {
+		change.Disputed = true
+		switch decisions.about(change.Path) {
+		case ReplaceWithNew:
+			change.Status = Replace
+		case KeepExisting:
+			change.Status = Keep
+		case WriteBeside:
+			change.Status = Beside
+		case MergeBoth:
+			change.unite()
+		default:
 			conflicts = append(conflicts, change.Path)
 		}
 	}

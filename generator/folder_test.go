@@ -17,7 +17,7 @@ func changesFor(tb testing.TB, folder *Folder, resolution Resolution) ([]Change,
 	if err != nil {
 		return nil, err
 	}
-	return changes, Decide("shop", changes, resolution)
+	return changes, Decide("shop", changes, Decisions{Otherwise: resolution})
 }
 
 // writeTo does what a command does with a folder.

@@ -130,7 +130,7 @@ func TestUndoTakesOnlyTheLastApplyBack(t *testing.T) {
 	for _, text := range []string{"1\n", "2\n"} {
 		changes, err := compareAll(folder.Fs, []File{{Path: "a", Content: []byte(text), Mode: 0o644}})
 		must(t, err)
-		must(t, Decide(dir, changes, ReplaceWithNew))
+		must(t, Decide(dir, changes, Decisions{Otherwise: ReplaceWithNew}))
 		must(t, Apply(folder.Fs, changes))
 	}
 	_, err := Undo(folder.Fs)

@@ -13,7 +13,7 @@ import (
 type updater struct {
 	plan       *Plan
 	repository *Repository
-	how        Resolution
+	decisions  Decisions
 	manifest   string
 
 	changes   []Change
@@ -23,10 +23,10 @@ type updater struct {
 }
 
 // Update renders the plan and decides for each file what becomes of it: the record says what it was, the disk what the user has
-// made of it. What only one side has changed is taken from there; where both have, how decides. What the user has deleted stays
-// deleted. Locks that follow the manifest are replaced only where the user has changed neither. The record comes last. It writes
-// nothing. A ConflictError names files that hold the markers of an earlier merge, or, with Fail, those that both have changed.
-func (p *Plan) Update(repository *Repository, manifest string, how Resolution) ([]Change, error) {
+// made of it. What only one side has changed is taken from there; what both have is Disputed, and decisions settle it. What the
+// user has deleted stays deleted. Locks that follow the manifest are replaced only where the user has changed neither. The record
+// comes last. It writes nothing. A ConflictError names files that hold the markers of an earlier merge, or, with Fail, those that both have changed.
+func (p *Plan) Update(repository *Repository, manifest string, decisions Decisions) ([]Change, error) {
 	if pending := repository.Pending(); len(pending) > 0 {
 		return nil, &ConflictError{
 			Folder: repository.target.Name(), Paths: pending, Problem: "has conflict markers of the last update",
@@ -37,7 +37,7 @@ func (p *Plan) Update(repository *Repository, manifest string, how Resolution) (
 	if err != nil {
 		return nil, err
 	}
-	u := &updater{plan: p, repository: repository, how: how, manifest: manifest, renamed: map[string]*TrackedFile{}}
+	u := &updater{plan: p, repository: repository, decisions: decisions, manifest: manifest, renamed: map[string]*TrackedFile{}}
 	gone := u.gone(files)
 	for _, file := range files {
 		if file.Policy != Locked {
@@ -150,7 +150,8 @@ func (u *updater) mode(change *Change, old *TrackedFile) {
 
 // foreign decides about a file that stands where kitout has not written one yet.
 func (u *updater) foreign(change *Change) {
-	switch u.how {
+	change.Disputed = true
+	switch u.decisions.about(change.Path) {
 	case MergeBoth:
 		if merged, can := merge.Union(change.Path, change.Old, change.Content); can {
 			u.take(change, merged)
@@ -164,7 +165,8 @@ func (u *updater) foreign(change *Change) {
 
 // both decides about a file that the user and the templates have changed.
 func (u *updater) both(change *Change, old *TrackedFile) {
-	if u.how == MergeBoth && change.Policy == Managed && old.base != nil {
+	change.Disputed = true
+	if u.decisions.about(change.Path) == MergeBoth && change.Policy == Managed && old.base != nil {
 		u.take(change, merge.Merge(change.Path, old.base, change.Old, change.Content))
 		return
 	}
@@ -187,7 +189,7 @@ func (u *updater) take(change *Change, merged merge.Result) {
 }
 
 func (u *updater) resolve(change *Change) {
-	switch u.how {
+	switch u.decisions.about(change.Path) {
 	case ReplaceWithNew:
 		change.Status = Replace
 	case WriteBeside:

@@ -32,7 +32,7 @@ func updated(tb testing.TB, folder *Folder, templates tree, how Resolution, pair
 	must(tb, err)
 	plan, err := catalog.NewPlan(answers, Options{Kitout: "1.3.0"})
 	must(tb, err)
-	changes, err := plan.Update(repository, "", how)
+	changes, err := plan.Update(repository, "", Decisions{Otherwise: how})
 	byPath := map[string]Change{}
 	for _, change := range changes {
 		if !strings.HasPrefix(change.Path, RecordFolder+"/") {
@@ -268,11 +268,11 @@ func TestUpdateOfLocks(t *testing.T) {
 			}
 			repository, err := OpenRepository(folder.Fs)
 			must(t, err)
-			unchanged, err := plan(repository.Given()).Update(repository, "manifest", MergeBoth)
+			unchanged, err := plan(repository.Given()).Update(repository, "manifest", Decisions{Otherwise: MergeBoth})
 			must(t, err)
 			wantSame(t, Idle(unchanged), true)
 			text = "new\n"
-			changes, err = plan(repository.Given()).Update(repository, "manifest", MergeBoth)
+			changes, err = plan(repository.Given()).Update(repository, "manifest", Decisions{Otherwise: MergeBoth})
 			must(t, err)
 			for _, change := range changes {
 				if want, wanted := test.want[change.Path]; wanted && change.Status != want {

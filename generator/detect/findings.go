@@ -161,7 +161,13 @@ func (f *Findings) Tie(decided func(key string) bool) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Facts)) {
 		if fact := f.Facts[key]; fact.Tied() && (decided == nil || !decided(key)) {
-			return &TieError{Key: key, Sides: []Rival{{fact.Value[0], fact.Evidence, fact.Confidence}, fact.Rivals[0]}}
+			sides := []Rival{{fact.Value[0], fact.Evidence, fact.Confidence}}
+			for _, rival := range fact.Rivals {
+				if rival.Confidence >= fact.Confidence {
+					sides = append(sides, rival)
+				}
+			}
+			return &TieError{Key: key, Sides: sides}
 		}
 	}
 	return nil
@@ -170,10 +176,10 @@ func (f *Findings) Tie(decided func(key string) bool) error {
 // TieError says that as much speaks for one value as for another. It unwraps to a generator.UsageError.
 type TieError struct {
 	Key   string  // the fact
-	Sides []Rival // the two values
+	Sides []Rival // the values, two or more
 }
 
-// Error names the flag, both values and the evidence of each.
+// Error names the flag, two values and the evidence of each.
 func (e *TieError) Error() string { return e.usage().Error() }
 
 // Unwrap makes it a mistake of usage: the way out is a flag.
