@@ -14,7 +14,6 @@ import (
 	"github.com/kitout/kitout/cmd/internal/prompt"
 	"github.com/kitout/kitout/generator"
 	"github.com/kitout/kitout/generator/detect"
-	"github.com/kitout/kitout/generator/lock"
 	"github.com/kitout/kitout/generator/tree"
 	"github.com/spf13/cobra"
 )
@@ -100,8 +99,7 @@ func whatToAdd(catalog *generator.Catalog) (words []string) {
 }
 
 func runAdd(ctx context.Context, catalog *generator.Catalog, flags addFlags, s streams) error {
-	resolution, err := resolutionOf(flags.onConflict, generator.UpdateResolutions, generator.KeepExisting)
-	if err != nil {
+	if _, err := resolutionOf(flags.onConflict, generator.UpdateResolutions, generator.KeepExisting); err != nil {
 		return err
 	}
 	wanted, err := wantedOf(catalog, flags.what)
@@ -128,23 +126,44 @@ func runAdd(ctx context.Context, catalog *generator.Catalog, flags addFlags, s s
 		return err
 	}
 	ask := !flags.yes && !flags.silent() && prompt.Terminal(s.in, s.err)
-	if len(wanted) == 0 && !flags.all {
-		if !ask {
-			return &generator.UsageError{Flag: "WHAT", Problem: "say what to add", Hint: "--all, or some of: " + strings.Join(questionNames(catalog), ", ")}
-		}
-		if wanted, err = askWhat(ctx, catalog, record, s); err != nil {
-			return err
-		}
+	if len(wanted) == 0 && !flags.all && !ask {
+		return &generator.UsageError{Flag: "WHAT", Problem: "say what to add", Hint: "--all, or some of: " + strings.Join(questionNames(catalog), ", ")}
 	}
 	if record != nil {
-		_ = folder.Close()
-		return addToOwn(ctx, catalog, record, wanted, flags, given, s)
+		return addToOwn(ctx, catalog, record, wanted, flags, given, ask, s)
 	}
-	a, err := newAddition(catalog, folder, flags.folder, wanted, flags.all, given)
+	a, err := lookAt(catalog, folder, flags.folder)
 	if err != nil {
 		return err
 	}
-	return a.write(ctx, resolution, ask, flags, s)
+	if ask {
+		if a.hasServices(decidedBy(given, wanted)) {
+			if flags.folder, err = a.askService(ctx, s); err != nil {
+				return err
+			}
+			return runAdd(ctx, catalog, flags, s)
+		}
+		if given, err = a.askTies(ctx, given, wanted, s); err != nil {
+			return err
+		}
+		a.tell(s)
+		if len(wanted) == 0 && !flags.all {
+			if wanted, err = a.askWhat(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	if err := a.decide(wanted, flags.all, given); err != nil {
+		return err
+	}
+	return a.write(ctx, ask, flags, s)
+}
+
+// decidedBy says which questions and free answers the user has answered.
+func decidedBy(given []generator.Given, wanted map[string][]string) func(string) bool {
+	return func(key string) bool {
+		return slices.ContainsFunc(given, func(g generator.Given) bool { return g.Values[key] != nil }) || wanted[key] != nil
+	}
 }
 
 // wantedOf reads the words after `kitout add`: the choices by question, none for a question's default.
@@ -203,60 +222,53 @@ func questionNames(catalog *generator.Catalog) (names []string) {
 	return names
 }
 
-// nothing is the choice by which a question is answered with leaving it alone.
-const nothing = "none"
-
-// askWhat lets the user choose among the questions that may be left alone, and are so far.
-func askWhat(ctx context.Context, catalog *generator.Catalog, record *generator.Record, s streams) (map[string][]string, error) {
-	var options []prompt.Option
-	for _, question := range catalog.Questions {
-		if !slices.Contains(question.Choices, nothing) {
-			continue
-		}
-		if record == nil || slices.Equal(record.Answers[question.Name], []string{nothing}) {
-			options = append(options, prompt.Option{Label: question.Title + " – " + question.Help, Value: question.Name})
-		}
-	}
-	if len(options) == 0 {
-		return map[string][]string{}, nil
-	}
-	chosen, err := prompt.Several(ctx, "What is to be added?", options, s.in, s.err)
-	if err != nil {
-		return nil, interrupted(err)
-	}
-	wanted := map[string][]string{}
-	for _, question := range chosen {
-		wanted[question] = nil
-	}
-	return wanted, nil
-}
-
 // addToOwn adds to a repository that kitout has written into before: an update with other answers.
 func addToOwn(ctx context.Context, catalog *generator.Catalog, record *generator.Record, wanted map[string][]string, flags addFlags,
-	given []generator.Given, s streams,
+	given []generator.Given, ask bool, s streams,
 ) error {
-	update := updateFlags{outputFlags: flags.outputFlags, folder: flags.folder, yes: flags.yes, onConflict: flags.onConflict}
+	unanswered := func(question *generator.Question) bool {
+		now := record.Answers[question.Name]
+		return len(now) == 0 || slices.Equal(now, []string{nothing})
+	}
+	if len(wanted) == 0 && !flags.all && ask {
+		offers, err := missing(catalog, unanswered)
+		if err != nil {
+			return err
+		}
+		if wanted, err = askWhat(ctx, "What is to be added?", offers, s); err != nil {
+			return err
+		}
+		if len(wanted) == 0 {
+			words := "nothing was chosen"
+			if len(offers) == 0 {
+				words = "nothing is missing; kitout check says what could be better"
+			}
+			fmt.Fprintf(s.out, "%s: %s\n", filepath.ToSlash(filepath.Clean(flags.folder)), words)
+			return nil
+		}
+	}
+	if err := fixed(given, record.Answers); err != nil {
+		return err
+	}
 	asked := generator.Given{Origin: "add %s", Values: map[string][]string{}}
 	for _, question := range catalog.Questions {
 		choices, is := wanted[question.Name]
-		now := record.Answers[question.Name]
-		unanswered := len(now) == 0 || slices.Equal(now, []string{nothing})
 		switch {
-		case is && len(choices) > 0 && question.Several && !unanswered:
-			asked.Values[question.Name] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(now, choices))))
+		case is && len(choices) > 0 && question.Several && !unanswered(question):
+			asked.Values[question.Name] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(record.Answers[question.Name], choices))))
 		case is && len(choices) > 0:
 			asked.Values[question.Name] = choices
-		case (is || flags.all) && unanswered && question.Default != nothing:
+		case (is || flags.all) && unanswered(question) && question.Default != nothing && !decidedBy(given, nil)(question.Name):
 			asked.Values[question.Name] = []string{question.Default}
 		}
 	}
+	update := updateFlags{outputFlags: flags.outputFlags, folder: flags.folder, yes: flags.yes, onConflict: flags.onConflict}
 	return updateWith(ctx, update, append(given, asked), s)
 }
 
 // addition is what is to be added to a repository that kitout has not written into.
 type addition struct {
 	catalog  *generator.Catalog
-	options  generator.Options
 	folder   *generator.Folder
 	name     string // the folder, as the user named it
 	findings *detect.Findings
@@ -265,48 +277,54 @@ type addition struct {
 	warnings []string
 }
 
-func newAddition(catalog *generator.Catalog, folder *generator.Folder, name string, wanted map[string][]string, all bool, given []generator.Given) (*addition, error) {
-	a := &addition{catalog: catalog, folder: folder, name: name}
-	var table *lock.Table
-	var err error
-	if a.options, table, err = options(); err != nil {
-		return nil, err
-	}
+// lookAt finds out what an application in a folder has made of itself.
+func lookAt(catalog *generator.Catalog, folder *generator.Folder, name string) (a *addition, err error) {
+	a = &addition{catalog: catalog, folder: folder, name: name}
 	if a.tree, err = tree.Read(folder.FS()); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, generator.Cause(err))
 	}
-	if a.findings, err = detect.Detect(a.tree, ".", catalog); err != nil {
-		return nil, err
+	a.findings, err = detect.Detect(a.tree, ".", catalog)
+	return a, err
+}
+
+// decide makes the plan of what was found, given and wanted.
+func (a *addition) decide(wanted map[string][]string, all bool, given []generator.Given) error {
+	options, table, err := options()
+	if err != nil {
+		return err
 	}
-	decided := func(key string) bool {
-		return slices.ContainsFunc(given, func(g generator.Given) bool { return g.Values[key] != nil }) || wanted[key] != nil
-	}
+	decided := decidedBy(given, wanted)
 	if err := a.service(decided); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.findings.Tie(decided); err != nil {
-		return nil, err
+		return err
 	}
-	absolute, err := filepath.Abs(name)
+	absolute, err := filepath.Abs(a.name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	found := a.found()
 	for {
 		sources := append([]generator.Given{found}, given...)
 		sources = append(sources, a.asked(wanted, all, found, decided))
-		answers, err := catalog.Resolve(filepath.Base(absolute), table.Provides, sources...)
+		answers, err := a.catalog.Resolve(filepath.Base(absolute), table.Provides, sources...)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		a.plan, err = catalog.NewPlan(answers, a.options)
+		a.plan, err = a.catalog.NewPlan(answers, options)
 		if err == nil {
-			return a, errors.Join(a.packageIsFree(answers.Package), a.manifestIsThere())
+			return errors.Join(a.packageIsFree(answers.Package), a.manifestIsThere())
 		}
 		if !a.forget(found, err, decided) {
-			return nil, err
+			return err
 		}
 	}
+}
+
+// hasServices says whether the applications are in folders of their own, of which none has been chosen.
+func (a *addition) hasServices(decided func(string) bool) bool {
+	return len(a.findings.Projects) > 0 && !decided("entry") && a.findings.Value("entry") == ""
 }
 
 // service refuses a folder without an application, or with several.
@@ -314,7 +332,7 @@ func (a *addition) service(decided func(string) bool) error {
 	known := func(key string) bool { return decided(key) || a.findings.Value(key) != "" }
 	framework := a.findings.Value("framework")
 	switch {
-	case len(a.findings.Projects) > 0 && !known("entry"):
+	case a.hasServices(decided):
 		var folders []string
 		for _, project := range a.findings.Projects {
 			folders = append(folders, fmt.Sprintf("%s (%s)", path.Join(filepath.ToSlash(a.name), project.Path), project.Framework))
@@ -478,15 +496,25 @@ func (a *addition) manifestIsThere() error {
 	}
 }
 
-func (a *addition) write(ctx context.Context, resolution generator.Resolution, ask bool, flags addFlags, s streams) error {
-	build := func() ([]generator.Change, error) {
+func (a *addition) write(ctx context.Context, ask bool, flags addFlags, s streams) error {
+	resolution, err := resolutionOf(flags.onConflict, generator.UpdateResolutions, generator.KeepExisting)
+	if err != nil {
+		return err
+	}
+	build := func(d generator.Decisions) ([]generator.Change, error) {
 		changes, err := a.plan.Build(a.folder.Fs)
 		if err != nil {
 			return nil, err
 		}
-		return changes, generator.Decide(flags.folder, changes, resolution)
+		return changes, generator.Decide(flags.folder, changes, d)
 	}
-	changes, err := build()
+	decisions := generator.Decisions{Otherwise: resolution}
+	if ask && flags.onConflict.unsaid() {
+		if decisions, err = settle(ctx, a.name, build, func(c generator.Change) bool { return c.Disputed }, resolution, s); err != nil {
+			return err
+		}
+	}
+	changes, err := build(decisions)
 	if err != nil {
 		return err
 	}
@@ -495,7 +523,7 @@ func (a *addition) write(ctx context.Context, resolution generator.Resolution, a
 		return report.print(s, flags.outputFlags)
 	}
 	if ask {
-		a.tell(s)
+		report.list(s.err)
 		if err := confirm(ctx, report, s); err != nil {
 			return err
 		}

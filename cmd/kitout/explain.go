@@ -318,18 +318,21 @@ var productionSections = []string{
 	"backup and recovery",
 }
 
+func sectionsOf(numbers []int) (sections []string) {
+	for _, number := range numbers {
+		if number > 0 && number < len(productionSections) {
+			sections = append(sections, fmt.Sprintf("%d %s", number, productionSections[number]))
+		}
+	}
+	return sections
+}
+
 func (e *explainedChoice) print(s streams) error {
 	note := ""
 	if e.Default {
 		note = " (default)"
 	}
 	fmt.Fprintf(s.out, "%s=%s%s\n", e.Question, e.Choice, note)
-	var sections []string
-	for _, number := range e.Sections {
-		if number > 0 && number < len(productionSections) {
-			sections = append(sections, fmt.Sprintf("%d %s", number, productionSections[number]))
-		}
-	}
 	because := func(conditions []string) string {
 		if len(conditions) == 0 {
 			return ""
@@ -337,7 +340,7 @@ func (e *explainedChoice) print(s streams) error {
 		return strings.Join(conditions, ", ") + ": " + e.Reason
 	}
 	printRows(s, [][2]string{
-		{"Is", strings.TrimSpace(e.Title + ". " + e.Help)}, {"Serves", strings.Join(sections, ", ")},
+		{"Is", strings.TrimSpace(e.Title + ". " + e.Help)}, {"Serves", strings.Join(sectionsOf(e.Sections), ", ")},
 		{"Needs", because(e.Requires)}, {"Not with", because(e.Conflicts)},
 	})
 	for _, list := range []struct {

@@ -88,11 +88,11 @@ func (f *answerFlags) take(cmd *cobra.Command, catalog *generator.Catalog, free 
 
 // resolutionOf is what --on-conflict says, or else otherwise.
 func resolutionOf(flag *value, valid []string, otherwise generator.Resolution) (generator.Resolution, error) {
-	how := flag.String()
-	switch {
-	case flag.words == nil:
+	if flag.unsaid() {
 		return otherwise, nil
-	case !slices.Contains(valid, how):
+	}
+	how := flag.String()
+	if !slices.Contains(valid, how) {
 		return "", &generator.UsageError{Flag: "--on-conflict", Problem: fmt.Sprintf("unknown value %q", how), Hint: generator.Hint(how, valid)}
 	}
 	return generator.Resolution(how), nil

@@ -34,6 +34,9 @@ func (v *value) String() string {
 	return v.words[len(v.words)-1]
 }
 
+// unsaid says that the flag was not given.
+func (v *value) unsaid() bool { return v == nil || v.words == nil }
+
 func define(flags *pflag.FlagSet, name, kind, help string) *value {
 	v := &value{kind: kind}
 	flags.Var(v, name, help)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/kitout/kitout/cmd/internal/prompt"
 	"github.com/kitout/kitout/generator"
 	"github.com/spf13/cobra"
 )
@@ -84,7 +85,12 @@ func newRoot(s streams, args []string) *cobra.Command {
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !prompt.Terminal(s.in, s.err) {
+				return cmd.Help()
+			}
+			return start(cmd, s)
+		},
 
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // newCompletion does better
 	}

@@ -212,7 +212,7 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 		if err != nil {
 			return nil, err
 		}
-		return changes, generator.Decide(flags.folder, changes, resolution)
+		return changes, generator.Decide(flags.folder, changes, generator.Decisions{Otherwise: resolution})
 	}
 	changes, err := build()
 	if err != nil {
@@ -264,7 +264,7 @@ func confirm(ctx context.Context, report *report, s streams) error {
 
 // agree asks before something is written; whoever does not say yes interrupts the command.
 func agree(ctx context.Context, question string, s streams) error {
-	agreed, err := prompt.Confirm(ctx, question, s.in, s.err)
+	agreed, err := prompt.Confirm(ctx, question, true, s.in, s.err)
 	if err != nil {
 		return interrupted(err)
 	}

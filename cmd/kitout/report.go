@@ -76,7 +76,7 @@ func newReport(catalog *generator.Catalog, plan *generator.Plan, folder string, 
 // shellWord quotes a path for a POSIX shell where it needs it.
 func shellWord(s string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+"
-	if strings.Trim(s, safe) == "" {
+	if s != "" && strings.Trim(s, safe) == "" {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
@@ -92,9 +92,7 @@ func (r *report) print(s streams, flags outputFlags) error {
 	case flags.diff:
 		return printDiff(s.out, r.Folder, r.changes)
 	case flags.dryRun:
-		for _, file := range r.Files {
-			fmt.Fprintf(s.out, "%-9s %s\n", file.Status, path.Join(r.Folder, file.Path))
-		}
+		r.list(s.out)
 		return nil
 	}
 	fmt.Fprintf(s.out, "%s: %s\n\nNext:\n", r.Folder, counts(r.status))
@@ -146,12 +144,30 @@ func (r *report) summary(w io.Writer) {
 	for _, title := range append(r.titles, [2]string{"Domain", fmt.Sprint(domain)}) {
 		fmt.Fprintf(w, "  %-20s %s\n", title[0], title[1])
 	}
-	for _, file := range r.Files {
-		if file.Status == generator.Replace {
-			fmt.Fprintf(w, "  %-20s %s\n", "Replaces", file.Path)
+	for _, existing := range []struct {
+		generator.Status
+		title string
+	}{{generator.Replace, "Replaces"}, {generator.Merge, "Adds to"}, {generator.Beside, "Writes beside"}, {generator.Keep, "Keeps"}} {
+		for _, file := range r.Files {
+			if file.Status == existing.Status {
+				fmt.Fprintf(w, "  %-20s %s\n", existing.title, file.Path)
+			}
 		}
 	}
-	fmt.Fprintf(w, "  %-20s %d\n\n", "Files to write", r.status[generator.Create]+r.status[generator.Replace])
+	written := 0
+	for status, files := range r.status {
+		if status.Writes() {
+			written += files
+		}
+	}
+	fmt.Fprintf(w, "  %-20s %d\n\n", "Files to write", written)
+}
+
+// list names the files and what happens to each.
+func (r *report) list(w io.Writer) {
+	for _, file := range r.Files {
+		fmt.Fprintf(w, "%-9s %s\n", file.Status, path.Join(r.Folder, file.Path))
+	}
 }
 
 // printDiff shows the text of what changes write into a folder, but for secrets and the record, which repeats the others.

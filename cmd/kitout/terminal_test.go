@@ -74,6 +74,12 @@ var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\
 // wait blocks until the words are shown after those of the last wait, and then presses the keys.
 func (term *terminal) wait(words, keys string) {
 	term.t.Helper()
+	term.waitAll(keys, words)
+}
+
+// waitAll is wait for several words, one behind the other.
+func (term *terminal) waitAll(keys string, words ...string) {
+	term.t.Helper()
 	timer := time.AfterFunc(patience, func() {
 		term.news.L.Lock()
 		term.closed = true
@@ -85,7 +91,13 @@ func (term *terminal) wait(words, keys string) {
 	defer term.news.L.Unlock()
 	for {
 		text := escapes.ReplaceAllString(string(term.shown[term.read:]), "")
-		if strings.Contains(text, words) {
+		found, rest := true, text
+		for _, word := range words {
+			if found {
+				_, rest, found = strings.Cut(rest, word)
+			}
+		}
+		if found {
 			break
 		}
 		if term.closed {

@@ -80,17 +80,25 @@ func (f *updateFlags) answersGiven() ([]generator.Given, error) {
 		return nil, nil
 	}
 	sources, err := f.sources()
-	for _, source := range sources {
+	if err != nil {
+		return nil, err
+	}
+	return sources, fixed(sources, nil)
+}
+
+// fixed refuses other answers than those of now where there are to be none.
+func fixed(given []generator.Given, now map[string][]string) error {
+	for _, source := range given {
 		for _, key := range fixedAnswers {
-			if source.Values[key] != nil {
-				return nil, &generator.UsageError{
+			if value := source.Values[key]; value != nil && !slices.Equal(value, now[key]) {
+				return &generator.UsageError{
 					Flag: fmt.Sprintf(source.Origin, key), Problem: "stays as it is for the life of a repository",
 					Hint: "kitout new writes one of another name",
 				}
 			}
 		}
 	}
-	return sources, err
+	return nil
 }
 
 func runUpdate(ctx context.Context, flags updateFlags, s streams) error {
@@ -103,12 +111,9 @@ func runUpdate(ctx context.Context, flags updateFlags, s streams) error {
 
 // updateWith updates a repository with answers beside those of its record.
 func updateWith(ctx context.Context, flags updateFlags, given []generator.Given, s streams) error {
-	resolution := generator.MergeBoth
-	if flags.onConflict != nil {
-		var err error
-		if resolution, err = resolutionOf(flags.onConflict, generator.UpdateResolutions, resolution); err != nil {
-			return err
-		}
+	resolution, err := resolutionOf(flags.onConflict, generator.UpdateResolutions, generator.MergeBoth)
+	if err != nil {
+		return err
 	}
 	look := flags.dryRun || flags.diff
 	c, err := openCheckout(flags.folder, look, s)
@@ -120,8 +125,17 @@ func updateWith(ctx context.Context, flags updateFlags, given []generator.Given,
 	if err != nil {
 		return err
 	}
-	build := func() ([]generator.Change, error) { return plan.Update(c.Repository, manifest(plan), resolution) }
-	changes, err := build()
+	build := func(d generator.Decisions) ([]generator.Change, error) {
+		return plan.Update(c.Repository, manifest(plan), d)
+	}
+	decisions := generator.Decisions{Otherwise: resolution}
+	ask := !flags.yes && !flags.silent() && prompt.Terminal(s.in, s.err)
+	if ask && flags.onConflict.unsaid() {
+		if decisions, err = settle(ctx, c.name, build, needsDecision, resolution, s); err != nil {
+			return err
+		}
+	}
+	changes, err := build(decisions)
 	if err != nil {
 		return err
 	}
@@ -136,13 +150,13 @@ func updateWith(ctx context.Context, flags updateFlags, given []generator.Given,
 		const mixed = "there are changes that are not committed: kitout undo takes the update back, git would mix them"
 		report.Warnings = append(report.Warnings, mixed)
 	}
-	if !flags.yes && !flags.json && !generator.Idle(changes) && prompt.Terminal(s.in, s.err) {
+	if ask && !generator.Idle(changes) {
 		report.list(s.err)
 		if err := agree(ctx, "Update these files?", s); err != nil {
 			return err
 		}
 	}
-	changes, incomplete, err := completeUvLock(ctx, plan, changes, build)
+	changes, incomplete, err := completeUvLock(ctx, plan, changes, func() ([]generator.Change, error) { return build(decisions) })
 	if err != nil {
 		return err
 	}
@@ -160,6 +174,11 @@ func updateWith(ctx context.Context, flags updateFlags, given []generator.Given,
 		return err
 	}
 	return report.conflicts()
+}
+
+// needsDecision says of a change that both sides have made whether the merge leaves something to the user.
+func needsDecision(c generator.Change) bool {
+	return c.Disputed && (c.Conflicts > 0 || c.Status == generator.Beside || c.Why != "")
 }
 
 // updateReport is what `kitout update` says of its work.

@@ -53,15 +53,31 @@ func Ask(ctx context.Context, catalog *generator.Catalog, options generator.Opti
 	return s.asked, s.ask(ctx, rest)
 }
 
-// Confirm asks a question of yes or no; yes is preselected.
-func Confirm(ctx context.Context, title string, in io.Reader, out io.Writer) (bool, error) {
-	agreed := true
+// Confirm asks a question of yes or no; agreed is preselected.
+func Confirm(ctx context.Context, title string, agreed bool, in io.Reader, out io.Writer) (bool, error) {
 	err := run(ctx, in, out, huh.NewConfirm().Title(title).Value(&agreed))
 	return agreed, err
 }
 
 // Option is one of several things to choose from.
 type Option struct{ Label, Value string }
+
+// One asks for one of the options; that of the value chosen is preselected, or else the first.
+func One(ctx context.Context, title string, options []Option, chosen string, in io.Reader, out io.Writer) (string, error) {
+	offered := make([]huh.Option[string], len(options))
+	for i, option := range options {
+		offered[i] = huh.NewOption(option.Label, option.Value)
+	}
+	err := run(ctx, in, out, huh.NewSelect[string]().Title(title).Options(offered...).Value(&chosen))
+	return chosen, err
+}
+
+// Line asks for a line of text that check finds nothing wrong with.
+func Line(ctx context.Context, title string, check func(string) error, in io.Reader, out io.Writer) (string, error) {
+	line := ""
+	err := run(ctx, in, out, huh.NewInput().Title(title).Validate(func(s string) error { return check(strings.TrimSpace(s)) }).Value(&line))
+	return strings.TrimSpace(line), err
+}
 
 // Several asks for any number of options; all are preselected. It returns their values.
 func Several(ctx context.Context, title string, options []Option, in io.Reader, out io.Writer) ([]string, error) {
