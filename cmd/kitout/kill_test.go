@@ -97,73 +97,135 @@ func TestKill(t *testing.T) {
 }
 
 // TestKillInPlace kills runs that write into a folder that holds files, and ones that undo that, at random points. Every file is
-// the old or the new one; and after what the next run does first, the whole folder is as it was, or as it was to be.
-// KITOUT_KILLS says how many there are, KITOUT_SEED when.
+// the old or the new one; and after what the next run does first, the whole folder, with the record, is as it was, or as it was
+// to be. KITOUT_KILLS says how many there are of each command, KITOUT_SEED when.
 func TestKillInPlace(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	kills, seed := number(t, "KITOUT_KILLS", 40), number(t, "KITOUT_SEED", int(time.Now().UnixNano()))
+	kills, seed := number(t, "KITOUT_KILLS", 20), number(t, "KITOUT_SEED", int(time.Now().UnixNano()))
 	t.Logf("KITOUT_KILLS=%d KITOUT_SEED=%d", kills, seed)
-	random := rand.New(rand.NewPCG(uint64(seed), 0))
-	trees := t.TempDir()
-	before, after := filepath.Join(trees, "before"), filepath.Join(trees, "after")
-	apply := func(dir string) []string {
-		return []string{"new", dir, "--name", "shop", "--no-git", "--yes", "--on-conflict", "replace"}
-	}
-	undo := func(dir string) []string { return []string{"undo", dir, "--yes"} }
-	run := func(args []string) time.Duration {
-		start := time.Now()
-		if output, err := kitout(t, args...).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, output)
-		}
-		return time.Since(start)
-	}
-	run(apply(before))
-	age(t, before)
-	copyTree(t, before, after)
-	run(apply(after))
-	old, applied := contents(t, before), contents(t, after)
 	for _, test := range []struct {
-		name string
-		from string
-		args func(dir string) []string
-	}{{"apply", before, apply}, {"undo", after, undo}} {
-		ends := map[string]int{}
-		measured := filepath.Join(t.TempDir(), "shop")
-		copyTree(t, test.from, measured)
-		took := run(test.args(measured))
-		for i := range kills / 2 {
-			dir := filepath.Join(t.TempDir(), "shop")
-			copyTree(t, test.from, dir)
-			killAfter(t, time.Duration(random.Int64N(int64(took)*5/4)), test.args(dir)...)
-			for name, text := range contents(t, dir) {
-				if temporary := strings.HasPrefix(filepath.Base(name), ".kitout-"); text != old[name] && text != applied[name] && !temporary {
-					t.Errorf("kill %d: %s is neither the old nor the new one", i, name)
-				}
+		name    string
+		prepare func(t *testing.T, dir string)
+		args    func(dir string) []string
+		undo    bool
+	}{
+		{"apply", aged, func(dir string) []string {
+			return []string{"new", dir, "--name", "shop", "--no-git", "--yes", "--on-conflict", "replace"}
+		}, true},
+		{"add", foreign, func(dir string) []string { return []string{"add", "--all", "--dir", dir, "--on-conflict", "merge"} }, false},
+		{"update", edited, func(dir string) []string { return []string{"update", dir, "--database", "postgres", "--proxy", "none"} }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(uint64(seed), 0))
+			before := filepath.Join(t.TempDir(), "shop")
+			test.prepare(t, before)
+			after := filepath.Join(t.TempDir(), "shop")
+			copyTree(t, before, after)
+			runAll(t, test.args(after))
+			recorded(t, after)
+			killed(t, "kills of "+test.name, kills, random, before, [2]string{before, after}, test.args)
+			if test.undo {
+				undo := func(dir string) []string { return []string{"undo", dir, "--yes"} }
+				killed(t, "kills of undo", kills, random, after, [2]string{before, after}, undo)
 			}
-			folder, err := generator.OpenFolder(dir)
-			must(t, err)
-			words, err := generator.Recover(folder.Fs)
-			must(t, errors.Join(err, folder.Close()))
-			found := contents(t, dir)
-			switch {
-			case maps.Equal(found, old):
-				ends["old"]++
-			case maps.Equal(found, applied):
-				ends["new"]++
-			default:
-				t.Errorf("kill %d: neither the old tree nor the new one\n%s", i, cmp.Diff(old, found))
-			}
-			if words != "" {
-				ends["on the way"]++
+		})
+	}
+}
+
+// killed kills a command that leads from one of two trees to the other.
+func killed(t *testing.T, what string, kills int, random *rand.Rand, from string, trees [2]string, args func(string) []string) {
+	t.Helper()
+	old, applied := contents(t, trees[0]), contents(t, trees[1])
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "shop")
+	copyTree(t, from, dir)
+	took := runAll(t, args(dir))
+	ends := map[string]int{}
+	for i := range kills {
+		must(t, os.RemoveAll(dir))
+		copyTree(t, from, dir)
+		killAfter(t, time.Duration(random.Int64N(int64(took)*5/4)), args(dir)...)
+		for name, text := range contents(t, dir) {
+			if temporary := strings.HasPrefix(filepath.Base(name), ".kitout-"); text != old[name] && text != applied[name] && !temporary {
+				t.Errorf("kill %d: %s is neither the old nor the new one", i, name)
 			}
 		}
-		t.Logf("%d kills of %s left the old tree, %d the new one; %d were on the way", ends["old"], test.name, ends["new"], ends["on the way"])
-		if ends["on the way"] == 0 {
-			t.Errorf("no kill of %s came while it wrote", test.name)
+		folder, err := generator.OpenFolder(dir)
+		must(t, err)
+		words, err := generator.Recover(folder.Fs)
+		must(t, errors.Join(err, folder.Close()))
+		found := contents(t, dir)
+		switch {
+		case maps.Equal(found, old):
+			ends["old"]++
+		case maps.Equal(found, applied):
+			ends["new"]++
+		default:
+			t.Errorf("kill %d: neither the old tree nor the new one\n%s", i, cmp.Diff(old, found))
+		}
+		if words != "" {
+			ends["on the way"]++
 		}
 	}
+	t.Logf("%d %s left the old tree, %d the new one; %d were on the way", ends["old"], what, ends["new"], ends["on the way"])
+	if ends["on the way"] == 0 {
+		t.Errorf("none of the %s came while it wrote", what)
+	}
+}
+
+// recorded wants that the record agrees with the disk: it can be read, and every file in it is there, but for what the test has taken away.
+func recorded(t *testing.T, dir string) {
+	t.Helper()
+	folder, err := generator.OpenFolder(dir)
+	must(t, err)
+	defer func() { must(t, folder.Close()) }()
+	repository, err := generator.OpenRepository(folder.Fs)
+	must(t, err)
+	for _, file := range repository.Files {
+		if file.State == generator.Missing && file.Path != goneFile {
+			t.Errorf("%s is recorded, and not there", file.Path)
+		}
+	}
+}
+
+// runAll runs kitout to its end, and returns how long that took.
+func runAll(t *testing.T, args []string) time.Duration {
+	t.Helper()
+	start := time.Now()
+	if output, err := kitout(t, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return time.Since(start)
+}
+
+// aged is a fresh repository that somebody has made another of.
+func aged(t *testing.T, dir string) {
+	t.Helper()
+	runAll(t, []string{"new", dir, "--name", "shop", "--no-git", "--yes"})
+	age(t, dir)
+}
+
+// foreign is an application with files of its own where kitout has some.
+func foreign(t *testing.T, dir string) {
+	t.Helper()
+	copyTree(t, "../../testdata/repositories/flask-factory-postgres/repository", dir)
+	for name, text := range ours {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+}
+
+// goneFile is what the user of edited has deleted.
+const goneFile = "README.md"
+
+// edited is a fresh repository with changes of the user's.
+func edited(t *testing.T, dir string) {
+	t.Helper()
+	runAll(t, []string{"new", dir, "--name", "shop", "--no-git", "--yes"})
+	appendTo(t, dir, "Makefile", "\nmine:\n\techo mine\n")
+	appendTo(t, dir, "deploy/nginx/nginx.conf", "# mine\n")
+	must(t, os.Remove(filepath.Join(dir, goneFile)))
 }
 
 // number is what a variable of the environment says.
