@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kitout/kitout/generator"
 )
 
 // refusedSamples are the samples to which nothing can be added, and the flag that says why.
@@ -101,5 +104,94 @@ func TestNewestAllowed(t *testing.T) {
 		if got := newestAllowed(requirement, images); got != want {
 			t.Errorf("%q: got %q, want %q", requirement, got, want)
 		}
+	}
+}
+
+// existing are files of a user's own where kitout has some as well.
+var existing = map[string]string{
+	".gitignore": "# ours\n*.bak\n!keep.bak\n", ".dockerignore": "*.bak", ".gitattributes": "*.bak binary\r\n", ".editorconfig": "[*.bak]\ncharset = latin1\n",
+	".env.example": "# ours\nDEBUG=0\n\n#LOG_LEVEL=debug\n", "Makefile": "# ours\n.PHONY: test\ntest: ; true\n\nmine:\n\techo mine\n",
+	"compose.yaml":            "# ours\nservices:\n  helper:   # with a comment\n    image: example.com/helper:1\n    environment: {A: \"1\"}\n",
+	"Dockerfile":              "FROM scratch\n",
+	".pre-commit-config.yaml": "repos:\n- repo: local\n  hooks: []\n", "docs/production.md": "# Ours\n",
+}
+
+// withExisting copies a sample repository, and writes the existing files where there are none.
+func withExisting(t *testing.T, sample string) string {
+	t.Helper()
+	dir := sampleOf(t, sample, nil)
+	for name, text := range existing {
+		file := filepath.Join(dir, name)
+		if _, err := os.Stat(file); err != nil {
+			must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+			must(t, os.WriteFile(file, []byte(text), 0o644))
+		}
+	}
+	return dir
+}
+
+// TestAddOverExistingFiles adds everything to each sample repository where files of the user's stand in the way, with each --on-conflict:
+// keep and beside leave every file as it was, merge leaves every line, in order; fail writes nothing; and undo takes each of them back.
+func TestAddOverExistingFiles(t *testing.T) {
+	t.Parallel()
+	samples, err := filepath.Glob("../../testdata/repositories/*/repository")
+	must(t, err)
+	for _, sample := range samples {
+		name := filepath.Base(filepath.Dir(sample))
+		if refusedSamples[name] != "" {
+			continue
+		}
+		for _, how := range generator.UpdateResolutions {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				t.Parallel()
+				dir := withExisting(t, name)
+				trees, texts := treeOf(t, dir), contents(t, dir)
+				arguments := []string{"add", "--all", "--dir", dir, "--on-conflict", how}
+				if how == string(generator.Fail) {
+					commandLine(t, exitConflict, arguments...)
+					wantTree(t, trees, treeOf(t, dir), false)
+					return
+				}
+				commandLine(t, exitDone, arguments...)
+				added := contents(t, dir)
+				replaced := 0
+				for name, text := range texts {
+					switch {
+					case added[name] == text:
+					case how == string(generator.ReplaceWithNew):
+						replaced++
+					case how == string(generator.MergeBoth):
+						replaced++
+						wantLines(t, name, text, added[name])
+					default:
+						t.Errorf("%s has changed", name)
+					}
+				}
+				beside := 0
+				for name := range added {
+					beside += strings.Count(name, generator.BesideSuffix)
+				}
+				if (replaced > 3) != (how == string(generator.ReplaceWithNew) || how == string(generator.MergeBoth)) || (beside > 3) != (how == string(generator.WriteBeside)) {
+					t.Errorf("%d files are others, and %d are beside theirs", replaced, beside)
+				}
+				commandLine(t, exitDone, "undo", dir, "--yes")
+				wantTree(t, trees, treeOf(t, dir), false)
+			})
+		}
+	}
+}
+
+// wantLines wants every line of a text in another one, in the same order.
+func wantLines(t *testing.T, name, old, merged string) {
+	t.Helper()
+	lines := strings.Split(merged, "\n")
+	for line := range strings.Lines(old) {
+		line = strings.TrimSuffix(line, "\n")
+		i := slices.Index(lines, line)
+		if i < 0 {
+			t.Errorf("%s: the line %q is gone, or in another place:\n%s", name, line, merged)
+			return
+		}
+		lines = lines[i+1:]
 	}
 }
