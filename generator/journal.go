@@ -211,7 +211,9 @@ func (j *journal) validate() error {
 // were edited in between: then nothing is taken back.
 func Recover(target afero.Fs) (string, error) {
 	if _, err := lstat(target, undoFolder); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		if left, err := afero.IsEmpty(target, RecordFolder); err != nil || !left {
+			return "", nil
+		} // else a kill came before the folder of the journal was made
 	}
 	release, err := lockFolder(target)
 	if err != nil {

@@ -515,3 +515,16 @@ func FuzzRecover(f *testing.F) {
 		})
 	})
 }
+
+// TestRecoverRemovesAnEmptyFolder kills a first Apply before the folder of the journal is made.
+func TestRecoverRemovesAnEmptyFolder(t *testing.T) {
+	dir, folder := disk(t, tree{"a": "a\n"})
+	was := snapshot(t, dir)
+	must(t, os.Mkdir(filepath.Join(dir, RecordFolder), 0o755))
+	words, err := Recover(folder.Fs)
+	must(t, err)
+	if words != "" {
+		t.Errorf("speaks of it: %s", words)
+	}
+	wantSame(t, snapshot(t, dir), was)
+}
