@@ -107,8 +107,8 @@ func TestNewestAllowed(t *testing.T) {
 	}
 }
 
-// existing are files of a user's own where kitout has some as well.
-var existing = map[string]string{
+// standing are files of a user's own where kitout has some as well.
+var standing = map[string]string{
 	".gitignore": "# ours\n*.bak\n!keep.bak\n", ".dockerignore": "*.bak", ".gitattributes": "*.bak binary\r\n", ".editorconfig": "[*.bak]\ncharset = latin1\n",
 	".env.example": "# ours\nDEBUG=0\n\n#LOG_LEVEL=debug\n", "Makefile": "# ours\n.PHONY: test\ntest: ; true\n\nmine:\n\techo mine\n",
 	"compose.yaml":            "# ours\nservices:\n  helper:   # with a comment\n    image: example.com/helper:1\n    environment: {A: \"1\"}\n",
@@ -120,7 +120,7 @@ var existing = map[string]string{
 func withExisting(t *testing.T, sample string) string {
 	t.Helper()
 	dir := sampleOf(t, sample, nil)
-	for name, text := range existing {
+	for name, text := range standing {
 		file := filepath.Join(dir, name)
 		if _, err := os.Stat(file); err != nil {
 			must(t, os.MkdirAll(filepath.Dir(file), 0o755))
