@@ -67,7 +67,7 @@ func TestCombinations(t *testing.T) {
 			look.file(name, plan.Answers, change)
 		}
 		applyTwice(t, name, plan, first)
-		for _, problem := range problemsOf(checkChanges(t, first)) {
+		for _, problem := range problemsOf(checkChanges(t, first), plan.Answers) {
 			look.problem(name, "kitout check", problem)
 		}
 	}

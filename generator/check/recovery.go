@@ -156,10 +156,13 @@ func dumps(words []string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return dumpPrograms[path.Base(word)] })
 }
 
-// dumps are the scripts that save a database.
+// dumps are the scripts that save a database: a function that nothing in its script calls saves nothing.
 func (r *repository) dumps() (scripts []script) {
 	for _, s := range r.scripts() {
-		if slices.ContainsFunc(s.Commands, func(c shell.Command) bool { return dumps(c.Args) || sqliteDump().MatchString(c.Text) }) {
+		called := func(c shell.Command) bool {
+			return c.Function == "" || slices.ContainsFunc(s.Commands, func(other shell.Command) bool { return other.Args[0] == c.Function })
+		}
+		if slices.ContainsFunc(s.Commands, func(c shell.Command) bool { return (dumps(c.Args) || sqliteDump().MatchString(c.Text)) && called(c) }) {
 			scripts = append(scripts, s)
 		}
 	}

@@ -18,6 +18,8 @@ type Command struct {
 	Exec bool     // it takes the shell's place
 	Last bool     // it is the last statement of its script
 	Text string   // as it is written
+
+	Function string // that it stands in, or ""
 }
 
 // Script is what a text has.
@@ -90,8 +92,11 @@ func parse(text string) (statements []*syntax.Stmt, err error) {
 
 func (s *Script) read(statement syntax.Node, printer *syntax.Printer) {
 	from := map[*syntax.CallExpr][]string{}
+	var functions []*syntax.FuncDecl
 	syntax.Walk(statement, func(node syntax.Node) bool {
 		switch node := node.(type) {
+		case *syntax.FuncDecl:
+			functions = append(functions, node)
 		case *syntax.BinaryCmd:
 			if node.Op == syntax.Pipe || node.Op == syntax.PipeAll {
 				if left, right := lastCall(node.X), firstCall(node.Y); left != nil && right != nil {
@@ -101,6 +106,11 @@ func (s *Script) read(statement syntax.Node, printer *syntax.Printer) {
 		case *syntax.CallExpr:
 			if len(node.Args) > 0 {
 				s.add(node, from[node], printer)
+				for _, function := range functions { // the innermost comes last
+					if function.Name != nil && node.Pos().Offset() < function.End().Offset() {
+						s.Commands[len(s.Commands)-1].Function = function.Name.Value
+					}
+				}
 			}
 		}
 		return true

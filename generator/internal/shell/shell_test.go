@@ -47,6 +47,17 @@ exec gunicorn 'shop:app' --bind 0.0.0.0:${PORT:-80} "$@"
 	}
 }
 
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, c := range Parse("a() { b; c() { d; }; e; }\nf() (g)\nh\n").Commands {
+		got = append(got, c.Function+":"+c.Args[0])
+	}
+	if want := "a:b c:d a:e f:g :h"; strings.Join(got, " ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // Of a script with a mistake, what stands before it counts.
 func TestParseMistake(t *testing.T) {
 	t.Parallel()
