@@ -431,7 +431,8 @@ func (c *Catalog) Command(a *Answers, directory string) []string {
 		arguments = []string{"add", "--all", "--dir", directory}
 	}
 	for _, free := range allFree() {
-		if value := *free.of(a); value != "" {
+		found := a.Entry != "" && slices.ContainsFunc(FreeExisting, func(f FreeAnswer) bool { return f.Key == free.Key })
+		if value := *free.of(a); value != "" || found { // an empty one wins over what is found
 			arguments = append(arguments, "--"+free.Key, value)
 		}
 	}

@@ -184,8 +184,17 @@ var (
 
 // Decisions say what happens to each file that exists with other content.
 type Decisions struct {
-	Otherwise Resolution            // to the files that Paths does not name
+	Otherwise Resolution            // to the files that nothing below is about
+	Own       Resolution            // to those that are the user's own, where an update meets one; empty: as Otherwise
 	Paths     map[string]Resolution // to one file, by its path
+}
+
+// aboutOwn is about a file that is not what kitout wrote, or no longer.
+func (d Decisions) aboutOwn(path string) Resolution {
+	if d.Own != "" {
+		d.Otherwise = d.Own
+	}
+	return d.about(path)
 }
 
 func (d Decisions) about(path string) Resolution {

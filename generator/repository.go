@@ -118,6 +118,35 @@ func withoutReturns(content []byte) []byte {
 
 func (f *TrackedFile) isExecutable() bool { return f.Mode == fmt.Sprintf("%04o", 0o755) }
 
+// Own says that an edited file is one of the user's own rather than one that kitout wrote: less than half of it is kitout's, or it
+// has less than a quarter of what kitout wrote. So is a file that was there before kitout came, and was kept. Of a few lines nothing can
+// be said.
+func (f *TrackedFile) Own() bool {
+	if f.State != Edited || f.base == nil {
+		return false
+	}
+	base, disk := linesOf(f.base), linesOf(f.disk.Content)
+	const few = 4
+	both := 0
+	for line := range disk {
+		if base[line] {
+			both++
+		}
+	}
+	return len(base) > few && (2*both < len(disk) || 4*both < len(base))
+}
+
+// linesOf are the lines that say something, each once.
+func linesOf(text []byte) map[string]bool {
+	lines := map[string]bool{}
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			lines[string(line)] = true
+		}
+	}
+	return lines
+}
+
 // Text returns the pristine text of a managed file and what stands on the disk; nil where there is none.
 func (f *TrackedFile) Text() (base, disk []byte) {
 	if f.disk != nil {

@@ -148,10 +148,11 @@ func (u *updater) mode(change *Change, old *TrackedFile) {
 	}
 }
 
-// foreign decides about a file that stands where kitout has not written one yet.
+// foreign decides about a file that stands where kitout has not written one yet, or of which the user has made one of their own.
 func (u *updater) foreign(change *Change) {
 	change.Disputed = true
-	switch u.decisions.about(change.Path) {
+	how := u.decisions.aboutOwn(change.Path)
+	switch how {
 	case MergeBoth:
 		if merged, can := merge.Union(change.Path, change.Old, change.Content); can {
 			u.take(change, merged)
@@ -159,18 +160,24 @@ func (u *updater) foreign(change *Change) {
 		}
 		change.Status, change.Why = Beside, "there was a file already, and it cannot be merged: compare it with "+change.Path+BesideSuffix
 	default:
-		u.resolve(change)
+		u.resolve(change, how)
 	}
 }
 
 // both decides about a file that the user and the templates have changed.
 func (u *updater) both(change *Change, old *TrackedFile) {
 	change.Disputed = true
-	if u.decisions.about(change.Path) == MergeBoth && change.Policy == Managed && old.base != nil {
-		u.take(change, merge.Merge(change.Path, old.base, change.Old, change.Content))
+	how := u.decisions.about(change.Path)
+	if how != MergeBoth || change.Policy != Managed || old.base == nil {
+		u.resolve(change, how)
 		return
 	}
-	u.resolve(change)
+	merged := merge.Merge(change.Path, old.base, change.Old, change.Content)
+	if merged.Conflicts > 0 && old.Own() {
+		u.foreign(change) // markers around all of it would help nobody
+		return
+	}
+	u.take(change, merged)
 }
 
 // take makes a change of a merged text.
@@ -188,8 +195,8 @@ func (u *updater) take(change *Change, merged merge.Result) {
 	}
 }
 
-func (u *updater) resolve(change *Change) {
-	switch u.decisions.about(change.Path) {
+func (u *updater) resolve(change *Change, how Resolution) {
+	switch how {
 	case ReplaceWithNew:
 		change.Status = Replace
 	case WriteBeside:

@@ -74,6 +74,8 @@ func TestUpdate(t *testing.T) {
 		"another end of lines":       {before: "a\nb\n", disk: "a\r\nb\r\n", after: "a\nc\n", status: Replace, want: "a\nc\n"},
 		"both changed, apart":        {before: five, disk: "one\n2\n3\n4\n5\n", after: "1\n2\n3\n4\nfive\n", status: Merge, want: "one\n2\n3\n4\nfive\n"},
 		"both changed one line":      {before: "a\n", disk: "b\n", after: "c\n", status: Merge, want: "<<<<<<< yours\nb\n=======\nc\n>>>>>>> kitout\n", conflicts: 1, why: "a conflict is marked in it"},
+		"the user wrote another":     {before: five, disk: "a\nb\n1\n", after: "1\n2\n3\n4\nfive\n", status: Beside, want: "1\n2\n3\n4\nfive\n", why: "there was a file already, and it cannot be merged: compare it with file.kitout-new"},
+		"of which nothing is left":   {before: five, disk: "1\n", after: "1\n2\n3\n4\nfive\n", how: KeepExisting, status: Keep, why: "stays as you have it, without what kitout has changed"},
 		"the user did it already":    {before: five, disk: "one\n2\n3\n4\nfive\n", after: "1\n2\n3\n4\nfive\n", status: Keep},
 		"the user deleted it":        {before: "a\n", disk: nil, after: "b\n", status: Keep},
 		"the templates add it":       {before: nil, disk: nil, after: "a\n", status: Create, want: "a\n"},

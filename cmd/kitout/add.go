@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -92,6 +93,12 @@ func whatToAdd(catalog *generator.Catalog) (words []string) {
 	for _, question := range catalog.Questions {
 		words = append(words, question.Name)
 		for _, choice := range question.Choices {
+			switch {
+			case choice == nothing:
+				continue
+			case len(choicesNamed(catalog, choice)) == 1:
+				words = append(words, choice)
+			}
 			words = append(words, question.Name+"="+choice)
 		}
 	}
@@ -175,6 +182,8 @@ func wantedOf(catalog *generator.Catalog, words []string) (map[string][]string, 
 		switch {
 		case isPair && question == nil:
 			return nil, &generator.UsageError{Flag: "WHAT", Problem: fmt.Sprintf("there is no question %q", name), Hint: generator.Hint(name, questionNames(catalog))}
+		case isPair && slices.Contains(strings.Split(choices, ","), nothing) && slices.Contains(question.Choices, nothing):
+			return nil, &generator.UsageError{Flag: "WHAT", Problem: word + " adds nothing", Hint: fmt.Sprintf("kitout update --%s %s takes away what was added", name, nothing)}
 		case isPair:
 			wanted[name] = strings.Split(choices, ",") // Resolve checks them
 		case question != nil:
@@ -203,8 +212,14 @@ func pairOf(catalog *generator.Catalog, choice string) ([2]string, error) {
 			full = append(full, question.Name+"="+choice)
 		}
 	}
+	if choice == nothing {
+		return [2]string{}, &generator.UsageError{Flag: "WHAT", Problem: nothing + " adds nothing", Hint: "kitout update takes away what was added"}
+	}
 	switch len(pairs) {
 	case 0:
+		if info, err := os.Stat(choice); err == nil && info.IsDir() {
+			return [2]string{}, &generator.UsageError{Flag: "WHAT", Problem: fmt.Sprintf("%q is a folder", choice), Hint: "name the repository with --dir " + choice}
+		}
 		slices.Sort(all)
 		return [2]string{}, &generator.UsageError{
 			Flag: "WHAT", Problem: fmt.Sprintf("%q is neither a question nor a choice", choice), Hint: generator.Hint(choice, slices.Compact(all)),
@@ -262,7 +277,7 @@ func addToOwn(ctx context.Context, catalog *generator.Catalog, record *generator
 			asked.Values[question.Name] = []string{question.Default}
 		}
 	}
-	update := updateFlags{outputFlags: flags.outputFlags, folder: flags.folder, yes: flags.yes, onConflict: flags.onConflict}
+	update := updateFlags{outputFlags: flags.outputFlags, folder: flags.folder, yes: flags.yes, onConflict: flags.onConflict, own: generator.KeepExisting}
 	return updateWith(ctx, update, append(given, asked), s)
 }
 
@@ -510,7 +525,7 @@ func (a *addition) write(ctx context.Context, ask bool, flags addFlags, s stream
 	}
 	decisions := generator.Decisions{Otherwise: resolution}
 	if ask && flags.onConflict.unsaid() {
-		if decisions, err = settle(ctx, a.name, build, func(c generator.Change) bool { return c.Disputed }, resolution, s); err != nil {
+		if decisions, err = settle(ctx, a.name, build, func(c generator.Change) bool { return c.Disputed }, decisions, s); err != nil {
 			return err
 		}
 	}

@@ -148,6 +148,7 @@ type explainedFile struct {
 	Title   string   `json:"title"`
 	Help    string   `json:"help"`
 	Answers []string `json:"answers"` // none: every repository has it
+	Own     bool     `json:"own"`     // it is the user's own rather than what kitout wrote
 	Edit    string   `json:"edit"`
 	Update  string   `json:"update"`
 }
@@ -166,7 +167,7 @@ func (c *checkout) explainFile(file *generator.TrackedFile) (*explainedFile, err
 	words := policyWords[file.Policy]
 	e := &explainedFile{
 		trackedReport: trackedReport{Path: file.Path, Layer: file.Layer, Policy: file.Policy, State: file.State, Pending: file.Pending},
-		Edit:          words[0], Update: words[1], Answers: []string{},
+		Edit:          words[0], Update: words[1], Answers: []string{}, Own: file.Own(),
 	}
 	layer, err := c.catalog.LayerAt(file.Layer)
 	if err != nil {
@@ -207,6 +208,9 @@ func (e *explainedFile) print(s streams) error {
 	}[e.State]
 	if e.Policy == generator.Secret && e.State == generator.Unchanged {
 		state = "there"
+	}
+	if e.Own {
+		state = "your own: it has little of what kitout writes there"
 	}
 	if e.Pending {
 		state += ", with conflict markers to settle"

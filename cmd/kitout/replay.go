@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,11 @@ func newReplay(s streams) *cobra.Command {
 			if written := c.Record.Kitout; written != version() {
 				fmt.Fprintf(s.err, "warning: kitout %s wrote this repository; this is %s, and may write other files\n", written, version())
 			}
-			command := append([]string{"kitout"}, c.catalog.Command(answers, answers.Name)...)
+			folder := answers.Name // of a new repository
+			if answers.Entry != "" {
+				folder = filepath.ToSlash(filepath.Clean(c.name))
+			}
+			command := append([]string{"kitout"}, c.catalog.Command(answers, folder)...)
 			if asJSON {
 				return encode(s, map[string][]string{"command": command})
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,12 +16,12 @@ type build func(generator.Decisions) ([]generator.Change, error)
 // dispute is a file that exists with other content, as it would be merged, and as it would be replaced.
 type dispute struct{ merged, replaced generator.Change }
 
-// settle asks what happens to the files that exist with other content: to each, or to all that are left. open says of a change, as a merge
-// would have it, whether there is something to ask; otherwise is preselected, and happens to the files that are not asked about.
-func settle(ctx context.Context, folder string, make build, open func(generator.Change) bool, otherwise generator.Resolution, s streams,
+// settle asks what happens to the files that exist with other content: to each, or to all that are left. open says of a change
+// whether there is something to ask; decisions are what holds without an answer.
+func settle(ctx context.Context, folder string, make build, open func(generator.Change) bool, decisions generator.Decisions, s streams,
 ) (generator.Decisions, error) {
-	decisions := generator.Decisions{Otherwise: otherwise, Paths: map[string]generator.Resolution{}}
-	disputes, err := disputesOf(make, open)
+	decisions.Paths = map[string]generator.Resolution{}
+	disputes, err := disputesOf(make, open, decisions)
 	if err != nil {
 		return decisions, err
 	}
@@ -28,6 +29,10 @@ func settle(ctx context.Context, folder string, make build, open func(generator.
 		title := d.merged.Path + " exists, with other content"
 		if len(disputes) > 1 {
 			title += fmt.Sprintf(" (%d of %d)", i+1, len(disputes))
+		}
+		otherwise := decisions.Otherwise
+		if d.merged.Conflicts == 0 {
+			otherwise = cmp.Or(decisions.Own, otherwise)
 		}
 		how, err := d.ask(ctx, title, folder, otherwise, s)
 		if err != nil {
@@ -50,21 +55,26 @@ func settle(ctx context.Context, folder string, make build, open func(generator.
 	return decisions, nil
 }
 
-func disputesOf(make build, open func(generator.Change) bool) (disputes []dispute, err error) {
-	merged, err := make(generator.Decisions{Otherwise: generator.MergeBoth})
+// disputesOf are the files of which open says that there is something to ask.
+func disputesOf(make build, open func(generator.Change) bool, decisions generator.Decisions) (disputes []dispute, err error) {
+	changes, err := make(decisions)
 	if err != nil {
 		return nil, err
 	}
-	merged = slices.DeleteFunc(merged, func(c generator.Change) bool { return !open(c) })
-	if len(merged) == 0 {
+	changes = slices.DeleteFunc(changes, func(c generator.Change) bool { return !open(c) })
+	if len(changes) == 0 {
 		return nil, nil
+	}
+	merged, err := make(generator.Decisions{Otherwise: generator.MergeBoth})
+	if err != nil {
+		return nil, err
 	}
 	replaced, err := make(generator.Decisions{Otherwise: generator.ReplaceWithNew})
 	if err != nil {
 		return nil, err
 	}
-	for _, change := range merged {
-		disputes = append(disputes, dispute{change, *changeOf(replaced, change.Path)})
+	for _, change := range changes {
+		disputes = append(disputes, dispute{*changeOf(merged, change.Path), *changeOf(replaced, change.Path)})
 	}
 	return disputes, nil
 }

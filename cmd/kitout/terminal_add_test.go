@@ -132,6 +132,7 @@ func TestTerminalAddWhat(t *testing.T) {
 	}
 	term = onTerminal(t, "add", "--dir", dir)
 	term.wait("What is to be added?", enter)
+	term.wait(".github/workflows/ci.yml exists, with other content", enter)
 	term.wait("Update these files?", enter)
 	term.exits(exitDone)
 	if got := recordOf(t, dir); got["proxy"][0] != "nginx" || got["ci"][0] != "github" {

@@ -21,6 +21,7 @@ type updateFlags struct {
 	folder     string
 	yes        bool
 	onConflict *value
+	own        generator.Resolution // for files of the user's own, where --on-conflict was not given; empty: merge
 }
 
 // fixedAnswers are those that a repository has for life: files, images and databases are called by them.
@@ -129,9 +130,12 @@ func updateWith(ctx context.Context, flags updateFlags, given []generator.Given,
 		return plan.Update(c.Repository, manifest(plan), d)
 	}
 	decisions := generator.Decisions{Otherwise: resolution}
+	if flags.onConflict.unsaid() {
+		decisions.Own = flags.own
+	}
 	ask := !flags.yes && !flags.silent() && prompt.Terminal(s.in, s.err)
 	if ask && flags.onConflict.unsaid() {
-		if decisions, err = settle(ctx, c.name, build, needsDecision, resolution, s); err != nil {
+		if decisions, err = settle(ctx, c.name, build, needsDecision, decisions, s); err != nil {
 			return err
 		}
 	}
