@@ -521,7 +521,11 @@ func (a *addition) write(ctx context.Context, ask bool, flags addFlags, s stream
 		if err != nil {
 			return nil, err
 		}
-		return changes, generator.Decide(flags.folder, changes, d)
+		err = generator.Decide(flags.folder, changes, d)
+		if conflict, is := errors.AsType[*generator.ConflictError](err); is {
+			conflict.Hint = "nothing was changed; --on-conflict keep, merge, beside or replace settles it"
+		}
+		return changes, err
 	}
 	decisions := generator.Decisions{Otherwise: resolution}
 	if ask && flags.onConflict.unsaid() {

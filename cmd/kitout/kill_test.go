@@ -183,7 +183,7 @@ var secretValue = regexp.MustCompile(`(?m)=.*$`)
 // withoutSecrets leaves the names of the settings in files of secrets alone.
 func withoutSecrets(tree map[string]string) map[string]string {
 	for name, text := range tree {
-		if strings.HasSuffix(name, ".env") {
+		if base := filepath.Base(name); base == ".env" || base == "development.env" {
 			tree[name] = secretValue.ReplaceAllString(text, "=")
 		}
 	}
