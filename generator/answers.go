@@ -108,7 +108,7 @@ var FreeExisting = []FreeAnswer{
 		of: func(a *Answers) *string { return &a.Migrate },
 	},
 	{
-		Key: "test", Title: "Tests", Kind: "COMMAND", Help: "what runs the tests, such as pytest",
+		Key: "test", Title: "Tests", Kind: "COMMAND", Help: "what runs the tests, such as python -m pytest",
 		of: func(a *Answers) *string { return &a.Test },
 	},
 	{

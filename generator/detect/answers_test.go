@@ -88,11 +88,11 @@ var answered = []struct {
 	{"the framework's own folder", map[string]string{"shop/static/shop.css": ""}, flask, map[string]string{detect.Static: "shop/static"}},
 	{"no folder", nil, flask, map[string]string{detect.Static: ""}},
 
-	{"pytest", map[string]string{"requirements-dev.txt": "pytest\n", "tests/test_shop.py": "def test(): pass\n"}, flask, map[string]string{detect.Test: "pytest"}},
+	{"pytest", map[string]string{"requirements-dev.txt": "pytest\n", "tests/test_shop.py": "def test(): pass\n"}, flask, map[string]string{detect.Test: "python -m pytest"}},
 	{"pytest without tests", map[string]string{"requirements-dev.txt": "pytest\n"}, flask, map[string]string{detect.Test: ""}},
 	{"pytest with Django", map[string]string{
 		"requirements-dev.txt": "pytest-django\n", "shop/tests.py": "from django.test import TestCase\n",
-	}, django, map[string]string{detect.Test: "pytest"}},
+	}, django, map[string]string{detect.Test: "python -m pytest"}},
 	{"Django's runner", map[string]string{"shop/tests.py": "from django.test import TestCase\n"}, django, map[string]string{detect.Test: "python manage.py test"}},
 	{"unittest in a package", map[string]string{
 		"tests/__init__.py": "", "tests/test_shop.py": "import unittest\nclass T(unittest.TestCase): pass\nunittest.main()\n",
