@@ -26,10 +26,10 @@ var existing = []struct {
 // proxy: they boot, migrate, keep what is written, and come back from a backup. No file that was there has changed.
 func TestExisting(t *testing.T) {
 	t.Parallel()
-	for _, app := range existing {
+	for i, app := range existing {
 		t.Run(app.sample, func(t *testing.T) {
 			t.Parallel()
-			project := fmt.Sprintf("e2e%d-%s", os.Getpid(), app.sample)
+			project := fmt.Sprintf("e2e%d-there%d", os.Getpid(), i)
 			r := &repository{t: t, dir: filepath.Join(t.TempDir(), "there"), env: environment()}
 			if err := os.CopyFS(r.dir, os.DirFS("../testdata/repositories/"+app.sample+"/repository")); err != nil {
 				t.Fatal(err)
@@ -42,7 +42,12 @@ func TestExisting(t *testing.T) {
 			if output, err := add.CombinedOutput(); err != nil {
 				t.Fatalf("%s: %v\n%s", add, err, output)
 			}
+			if changed := r.run("git", "diff", "--stat"); changed != "" {
+				t.Errorf("files that were there have changed:\n%s", changed)
+			}
+			r.run("git", "add", "--all")
 			r.leavesNothing(project)
+			r.lints()
 			r.run("scripts/lock")
 			r.make("setup", "check", "config-check")
 			if app.tests {
@@ -86,8 +91,8 @@ func TestExisting(t *testing.T) {
 				t.Error("the restore did not bring back what was written")
 			}
 			up.stopsCleanly()
-			if changed := r.run("git", "diff", "--stat"); changed != "" {
-				t.Errorf("files that were there have changed:\n%s", changed)
+			if changed := r.run("git", "status", "--porcelain", "--untracked-files=no"); strings.Contains("\n"+changed, "\n M") {
+				t.Errorf("what was followed changed files:\n%s", changed)
 			}
 		})
 	}
