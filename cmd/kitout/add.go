@@ -503,7 +503,7 @@ func (a *addition) packageIsFree(name string) error {
 // manifestIsThere refuses a dependency tool that has nothing to lock.
 func (a *addition) manifestIsThere() error {
 	name := manifest(a.plan)
-	if _, found := a.tree.File(name); found {
+	if a.tree.Has(name) {
 		return nil
 	}
 	return &generator.UsageError{

@@ -159,12 +159,12 @@ func (c *checked) sarif() sarifLog {
 func (c *checked) locations(finding check.Finding) []sarifLocation {
 	name := finding.Path
 	for _, candidate := range append(slices.Clone(c.facts.Facts[detect.Manifest].Value), "pyproject.toml", "README.md") {
-		if _, there := c.tree.File(candidate); name == "" && there {
+		if name == "" && c.tree.Has(candidate) {
 			name = candidate
 		}
 	}
-	if files := c.tree.Files(); name == "" && len(files) > 0 {
-		name = files[0].Path
+	if paths := c.tree.Paths(); name == "" && len(paths) > 0 {
+		name = paths[0]
 	}
 	if name == "" {
 		return nil

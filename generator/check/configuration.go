@@ -247,7 +247,7 @@ func (r *repository) nestedIgnore(name string) bool {
 
 // existing is the path, if there is such a file.
 func (r *repository) existing(name string) string {
-	if _, there := r.tree.File(name); there {
+	if r.tree.Has(name) {
 		return name
 	}
 	return ""

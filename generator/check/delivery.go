@@ -8,7 +8,6 @@ import (
 
 	"github.com/kitout/kitout/generator/internal/document"
 	"github.com/kitout/kitout/generator/internal/shell"
-	"github.com/kitout/kitout/generator/tree"
 )
 
 func delivery() []Rule {
@@ -23,8 +22,8 @@ func pipelineRules() []Rule {
 			Fix: "begin with one test that starts the application and asks for a page", Add: "tests",
 			when: hasModules,
 			find: func(r *repository) []Finding {
-				there := slices.ContainsFunc(r.tree.Files(), func(f tree.File) bool {
-					return isTest(f.Path) && path.Ext(f.Path) == ".py" && path.Base(f.Path) != "conftest.py"
+				there := slices.ContainsFunc(r.tree.Paths(), func(name string) bool {
+					return isTest(name) && path.Ext(name) == ".py" && path.Base(name) != "conftest.py"
 				})
 				return unless(there, "there are no tests")
 			},

@@ -16,12 +16,11 @@ type index struct {
 }
 
 func newIndex(files *tree.Tree) *index {
-	x := &index{byName: map[string][]string{}, byExtension: map[string][]string{}}
-	for _, file := range files.Files() {
-		base := path.Base(file.Path)
-		x.all = append(x.all, file.Path)
-		x.byName[base] = append(x.byName[base], file.Path)
-		x.byExtension[path.Ext(base)] = append(x.byExtension[path.Ext(base)], file.Path)
+	x := &index{all: files.Paths(), byName: map[string][]string{}, byExtension: map[string][]string{}}
+	for _, name := range files.Paths() {
+		base := path.Base(name)
+		x.byName[base] = append(x.byName[base], name)
+		x.byExtension[path.Ext(base)] = append(x.byExtension[path.Ext(base)], name)
 	}
 	return x
 }

@@ -114,9 +114,9 @@ func (r *repository) says(list ...string) bool { return r.code().words.Has(r.cod
 
 // readModules takes every Python file but tests.
 func (r *repository) readModules() (paths []string) {
-	for _, file := range r.tree.Files() {
-		if path.Ext(file.Path) == ".py" && !aside(file.Path) && !isTest(file.Path) {
-			paths = append(paths, file.Path)
+	for _, name := range r.tree.Paths() {
+		if path.Ext(name) == ".py" && !aside(name) && !isTest(name) {
+			paths = append(paths, name)
 		}
 	}
 	return paths

@@ -18,17 +18,17 @@ type script struct {
 
 // readScripts takes the files that say that a shell runs them, by their name or their first line.
 func (r *repository) readScripts() (scripts []script) {
-	for _, file := range r.tree.Files() {
-		extension := path.Ext(file.Path)
-		if aside(file.Path) || extension != "" && extension != ".sh" && extension != ".bash" {
+	for _, name := range r.tree.Paths() {
+		extension := path.Ext(name)
+		if aside(name) || extension != "" && extension != ".sh" && extension != ".bash" {
 			continue
 		}
-		text := r.text(file.Path)
+		text := r.text(name)
 		first, _, _ := strings.Cut(text, "\n")
 		if extension == "" && !(strings.HasPrefix(first, "#!") && strings.HasSuffix(strings.TrimSpace(first), "sh")) {
 			continue
 		}
-		scripts = append(scripts, script{file.Path, text, shell.Parse(text)})
+		scripts = append(scripts, script{name, text, shell.Parse(text)})
 	}
 	return scripts
 }

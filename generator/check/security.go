@@ -130,6 +130,9 @@ var (
 	keyMark      = "PRIVATE KEY-----"
 )
 
+// maxSecret is the size in bytes of the largest file that is searched for secrets: a longer one was not written by a person.
+const maxSecret = 64 << 10
+
 func committedTokens(r *repository) []Finding {
 	var paths []string
 	for extension := range tokenFiles {
@@ -137,11 +140,11 @@ func committedTokens(r *repository) []Finding {
 	}
 	found := make([][]line, len(paths))
 	parallel(len(paths), func(i int) {
-		if file, _ := r.tree.File(paths[i]); file.Size > 64<<10 || aside(paths[i]) {
+		if aside(paths[i]) {
 			return
 		}
 		text := r.text(paths[i])
-		marked := slices.ContainsFunc(tokenMarks, func(mark string) bool { return strings.Contains(text, mark) })
+		marked := len(text) <= maxSecret && slices.ContainsFunc(tokenMarks, func(mark string) bool { return strings.Contains(text, mark) })
 		if marked && !r.gitIgnores(paths[i]) {
 			found[i] = matching(accessTokens(), paths[i], text)
 		}
@@ -150,14 +153,17 @@ func committedTokens(r *repository) []Finding {
 }
 
 func privateKeys(r *repository) (findings []Finding) {
-	for _, file := range r.tree.Files() {
-		extension := path.Ext(file.Path)
-		if extension != ".pem" && extension != ".key" && extension != "" && extension != ".ppk" || file.Size > 64<<10 || aside(file.Path) || r.gitIgnores(file.Path) {
+	for _, name := range r.tree.Paths() {
+		extension := path.Ext(name)
+		if extension != ".pem" && extension != ".key" && extension != "" && extension != ".ppk" || aside(name) || r.gitIgnores(name) {
 			continue
 		}
-		text := r.text(file.Path)
+		text := r.text(name)
+		if len(text) > maxSecret {
+			continue
+		}
 		if start := strings.Index(text, "-----BEGIN "); start >= 0 && strings.Contains(text[start:], keyMark) && strings.Count(text, "\n") > 3 && strings.HasPrefix(strings.TrimSpace(text), "-----BEGIN ") {
-			findings = append(findings, Finding{Path: file.Path, Line: 1 + strings.Count(text[:start], "\n"), Message: "is a private key"})
+			findings = append(findings, Finding{Path: name, Line: 1 + strings.Count(text[:start], "\n"), Message: "is a private key"})
 		}
 	}
 	return findings

@@ -107,8 +107,8 @@ func developmentServers(r *repository) []Finding {
 		if !strings.HasPrefix(name, "python") || len(rest) == 0 || !strings.HasSuffix(rest[0], ".py") {
 			return ""
 		}
-		for _, file := range r.tree.Files() {
-			if strings.HasSuffix("/"+file.Path, "/"+strings.TrimPrefix(rest[0], "./")) && startsDirectly().MatchString(r.text(file.Path)) && r.is("framework", "flask") {
+		for _, file := range r.tree.Paths() {
+			if strings.HasSuffix("/"+file, "/"+strings.TrimPrefix(rest[0], "./")) && startsDirectly().MatchString(r.text(file)) && r.is("framework", "flask") {
 				return rest[0] + " starts the framework's development server"
 			}
 		}

@@ -127,17 +127,17 @@ func newScan(t *tree.Tree, known *reading, folder string, without []string) *sca
 		dependencies: map[string][]dependency{},
 	}
 	var levels [][]file
-	for _, f := range t.Files() {
-		if slices.ContainsFunc(without, func(other string) bool { return inside(f.Path, other) }) {
+	for _, name := range t.Paths() {
+		if slices.ContainsFunc(without, func(other string) bool { return inside(name, other) }) {
 			continue
 		}
-		for dir := path.Dir(f.Path); !s.folders[dir]; dir = path.Dir(dir) {
+		for dir := path.Dir(name); !s.folders[dir]; dir = path.Dir(dir) {
 			s.folders[dir] = true
 		}
-		if role := s.role(f.Path); role != aside {
-			depth := strings.Count(f.Path, "/")
+		if role := s.role(name); role != aside {
+			depth := strings.Count(name, "/")
 			levels = append(levels, make([][]file, max(depth+1-len(levels), 0))...)
-			levels[depth] = append(levels[depth], file{f.Path, role, depth})
+			levels[depth] = append(levels[depth], file{name, role, depth})
 		}
 	}
 	s.files = slices.Concat(levels...) // of each level sorted by path, as the tree is
@@ -170,7 +170,7 @@ func relative(name, folder string) string {
 	return name[len(folder)+1:]
 }
 
-func (s *scan) has(name string) bool { _, found := s.tree.File(name); return found }
+func (s *scan) has(name string) bool { return s.tree.Has(name) }
 
 // maxManifests bounds how many files include each other.
 const maxManifests = 200
@@ -266,7 +266,7 @@ const (
 func (s *scan) parse(wanted, inTests interest, deepest int) {
 	var files []file
 	for _, f := range s.files {
-		if info, _ := s.tree.File(f.path); strings.HasSuffix(f.path, ".py") && !s.taken[f.path] && info.Size <= maxModule && f.depth <= deepest && len(files) < maxModules {
+		if strings.HasSuffix(f.path, ".py") && !s.taken[f.path] && f.depth <= deepest && len(files) < maxModules {
 			files = append(files, f)
 		}
 	}
@@ -280,8 +280,8 @@ func (s *scan) parse(wanted, inTests interest, deepest int) {
 			if f.role == test {
 				words, always = inTests, false
 			}
-			if len(texts[i]) > 0 && (words.take(texts[i]) || always) && s.known.parsed+len(texts[i]) <= maxPython {
-				s.known.parsed += len(texts[i])
+			if size := len(texts[i]); size > 0 && size <= maxModule && (words.take(texts[i]) || always) && s.known.parsed+size <= maxPython {
+				s.known.parsed += size
 				parse = append(parse, i)
 			}
 		}

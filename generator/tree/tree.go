@@ -4,13 +4,11 @@ package tree
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -45,18 +43,11 @@ const environmentFile = "pyvenv.cfg"
 // Tree is the list of a repository's files. Contents are read when they are asked for. It may be used by several goroutines at once.
 type Tree struct {
 	fsys    fs.FS
-	files   []File
+	paths   []string
 	skipped []Skipped
 	kept    map[string][]byte // texts that were read
 	room    int               // bytes of further ones
 	guard   sync.Mutex        // of skipped, kept and room
-}
-
-// File is one regular file.
-type File struct {
-	Path string // with slashes, relative to the repository
-	Size int64
-	Mode fs.FileMode
 }
 
 // Skipped is a file or folder that was left out, and why.
@@ -65,11 +56,9 @@ type Skipped struct {
 	Reason string
 }
 
-// Read lists the files below the root of fsys, sorted by path. A folder that cannot be read is skipped, but for the root.
+// Read lists the regular files below the root of fsys. A folder that cannot be read is skipped, but for the root.
 func Read(fsys fs.FS) (*Tree, error) {
 	t := &Tree{fsys: fsys, kept: map[string][]byte{}, room: keptTexts}
-	var paths []string
-	var entries []fs.DirEntry
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
@@ -81,36 +70,14 @@ func Read(fsys fs.FS) (*Tree, error) {
 			return t.folder(name)
 		case !entry.Type().IsRegular():
 			return nil // a link shows what is elsewhere, a device nothing
-		case len(paths) == MaxFiles:
+		case len(t.paths) == MaxFiles:
 			return fmt.Errorf("more than %d files", MaxFiles)
 		}
-		paths, entries = append(paths, name), append(entries, entry)
+		t.paths = append(t.paths, name)
 		return nil
 	})
-	t.describe(paths, entries)
+	slices.Sort(t.paths)
 	return t, err
-}
-
-// describe asks for sizes and modes, on all processors: it takes as long as finding the files.
-func (t *Tree) describe(paths []string, entries []fs.DirEntry) {
-	t.files = make([]File, len(paths))
-	var all sync.WaitGroup
-	size := len(paths)/runtime.GOMAXPROCS(0) + 1
-	for start := 0; start < len(paths); start += size {
-		all.Go(func() {
-			for i := start; i < min(start+size, len(paths)); i++ {
-				info, err := entries[i].Info()
-				if err != nil {
-					t.skip(paths[i], reason(err))
-					continue
-				}
-				t.files[i] = File{Path: paths[i], Size: info.Size(), Mode: info.Mode()}
-			}
-		})
-	}
-	all.Wait()
-	t.files = slices.DeleteFunc(t.files, func(f File) bool { return f.Path == "" })
-	slices.SortFunc(t.files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 }
 
 func (t *Tree) folder(name string) error {
@@ -132,8 +99,11 @@ func (t *Tree) skip(name, reason string) {
 	t.skipped = append(t.skipped, Skipped{name, reason})
 }
 
-// Files are the regular files, sorted by path.
-func (t *Tree) Files() []File { return t.files }
+// Paths are those of the regular files, with slashes, relative to the root, sorted. They are not to be changed.
+func (t *Tree) Paths() []string { return t.paths }
+
+// Has reports whether there is a regular file at that path.
+func (t *Tree) Has(name string) bool { _, found := slices.BinarySearch(t.paths, name); return found }
 
 // Skipped are the files and folders that could not be read so far.
 func (t *Tree) Skipped() []Skipped {
@@ -142,26 +112,17 @@ func (t *Tree) Skipped() []Skipped {
 	return slices.Clone(t.skipped)
 }
 
-// File returns the file at that path.
-func (t *Tree) File(name string) (File, bool) {
-	i, found := slices.BinarySearchFunc(t.files, name, func(f File, name string) int { return cmp.Compare(f.Path, name) })
-	if !found {
-		return File{}, false
-	}
-	return t.files[i], true
-}
-
 // Glob returns the paths that match a pattern, sorted: * stays within a folder, ** does not, {a,b} is either. A pattern without a slash
 // matches the name in any folder.
 func (t *Tree) Glob(pattern string) (paths []string) {
 	anywhere := !strings.Contains(pattern, "/")
-	for _, file := range t.files {
-		name := file.Path
+	for _, name := range t.paths {
+		subject := name
 		if anywhere {
-			name = path.Base(name)
+			subject = path.Base(name)
 		}
-		if matched, err := doublestar.Match(pattern, name); err == nil && matched {
-			paths = append(paths, file.Path)
+		if matched, err := doublestar.Match(pattern, subject); err == nil && matched {
+			paths = append(paths, name)
 		}
 	}
 	return paths
@@ -188,31 +149,35 @@ func (t *Tree) Text(name string) ([]byte, bool) {
 }
 
 func (t *Tree) readText(name string) ([]byte, bool) {
-	file, found := t.File(name)
-	if !found || file.Size > MaxSize {
+	if !t.Has(name) {
 		return nil, false
 	}
-	data, err := t.read(file)
+	data, err := t.read(name)
 	if err != nil {
 		t.skip(name, reason(err))
 		return nil, false
 	}
-	if bytes.IndexByte(data[:min(len(data), binaryProbe)], 0) >= 0 {
+	if len(data) > MaxSize || bytes.IndexByte(data[:min(len(data), binaryProbe)], 0) >= 0 {
 		return nil, false
 	}
 	return data, true
 }
 
-// read takes no more than MaxSize bytes, should the file have grown.
-func (t *Tree) read(file File) (data []byte, err error) {
-	opened, err := t.fsys.Open(file.Path)
+// buffers are what files are read into: their sizes are not known, and asking takes as long as reading.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// read takes one byte more than MaxSize at most, which tells a longer file.
+func (t *Tree) read(name string) (data []byte, err error) {
+	opened, err := t.fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	buffer := bytes.NewBuffer(make([]byte, 0, file.Size+bytes.MinRead)) // which is enough to see the end
-	_, err = buffer.ReadFrom(io.LimitReader(opened, MaxSize))
-	return buffer.Bytes(), err
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buffer)
+	buffer.Reset()
+	_, err = buffer.ReadFrom(io.LimitReader(opened, MaxSize+1))
+	return bytes.Clone(buffer.Bytes()), err
 }
 
 // reason drops the operation and the path, which Skipped names already.

@@ -28,10 +28,7 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var paths []string
-	for _, file := range read.Files() {
-		paths = append(paths, file.Path)
-	}
+	paths := read.Paths()
 	want := []string{
 		".github/workflows/build.yaml", "app/main.py", "deploy/nginx/conf.d/b.conf", "deploy/nginx/site.conf", "dump.sql", "logo.png",
 	}
@@ -68,7 +65,7 @@ func TestReadFollowsNoLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	read, err := tree.Read(os.DirFS(inside))
-	if err != nil || len(read.Files()) != 0 {
-		t.Errorf("files: %v, %v; want none", read.Files(), err)
+	if err != nil || len(read.Paths()) != 0 {
+		t.Errorf("files: %v, %v; want none", read.Paths(), err)
 	}
 }
