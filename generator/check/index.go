@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/kitout/kitout/generator/tree"
@@ -12,21 +13,37 @@ import (
 // index finds files by a pattern without a look at each: in a large repository, a hundred patterns would take longer than all the rest.
 type index struct {
 	byName, byExtension map[string][]string
+	byFirst             [256][]string // by the first byte of the name
 	all                 []string
+
+	guard sync.Mutex
+	globs map[string][]string // what fits each pattern that was asked for
 }
 
 func newIndex(files *tree.Tree) *index {
-	x := &index{all: files.Paths(), byName: map[string][]string{}, byExtension: map[string][]string{}}
+	x := &index{all: files.Paths(), byName: map[string][]string{}, byExtension: map[string][]string{}, globs: map[string][]string{}}
 	for _, name := range files.Paths() {
 		base := path.Base(name)
 		x.byName[base] = append(x.byName[base], name)
+		x.byFirst[base[0]] = append(x.byFirst[base[0]], name)
 		x.byExtension[path.Ext(base)] = append(x.byExtension[path.Ext(base)], name)
 	}
 	return x
 }
 
-// glob returns the paths that match a pattern as tree.Glob reads it, sorted.
-func (x *index) glob(pattern string) (paths []string) {
+// glob returns the paths that match a pattern as tree.Glob reads it, sorted. They are not to be changed: several rules ask the same.
+func (x *index) glob(pattern string) []string {
+	x.guard.Lock()
+	defer x.guard.Unlock()
+	paths, known := x.globs[pattern]
+	if !known {
+		paths = x.match(pattern)
+		x.globs[pattern] = paths
+	}
+	return paths
+}
+
+func (x *index) match(pattern string) (paths []string) {
 	for _, plain := range alternatives(pattern) {
 		anywhere := !strings.Contains(plain, "/")
 		for _, name := range x.candidates(plain) {
@@ -43,8 +60,8 @@ func (x *index) glob(pattern string) (paths []string) {
 	return slices.Compact(paths)
 }
 
-// candidates are the files that may fit a pattern: by name, by extension, or by its longest part.
-func (x *index) candidates(pattern string) []string {
+// candidates are the files that may fit a pattern: by name, by extension, or by its first letter and its longest part.
+func (x *index) candidates(pattern string) (paths []string) {
 	base := path.Base(pattern)
 	last := strings.LastIndexAny(base, "*?[]")
 	if last < 0 {
@@ -53,8 +70,16 @@ func (x *index) candidates(pattern string) []string {
 	if extension := path.Ext(base); len(extension) > 1 && strings.LastIndexByte(base, '.') > last {
 		return x.byExtension[extension]
 	}
-	literal := longest(pattern)
-	return slices.DeleteFunc(slices.Clone(x.all), func(name string) bool { return !strings.Contains(name, literal) })
+	among, literal := x.all, longest(pattern)
+	if !strings.ContainsRune(`*?[\`, rune(base[0])) {
+		among = x.byFirst[base[0]]
+	}
+	for _, name := range among {
+		if strings.Contains(name, literal) {
+			paths = append(paths, name)
+		}
+	}
+	return paths
 }
 
 // longest is the longest part of a pattern that stands in each path that fits. No slash is in it: a/** fits a as well.

@@ -20,7 +20,7 @@ func TestIndex(t *testing.T) {
 	index := newIndex(read)
 	for _, pattern := range []string{
 		"Dockerfile", "{Dockerfile,Containerfile}.*", "{compose,docker-compose}{.,-,_}*.y{,a}ml", "*.y{,a}ml", "**/{nginx,apache}/**", ".env{,.*}", "*.conf.*",
-		".github/workflows/*.y{,a}ml", "README*", "nothing", "*uwsgi*.ini", "nginx/**", "*", "[", "{a", "a}b", "?EADME",
+		".github/workflows/*.y{,a}ml", "README*", "nothing", "*uwsgi*.ini", "nginx/**", "*", "[", "{a", "a}b", "?EADME", "Dockerfile*", "deploy/n*/**/b*",
 	} {
 		if got, want := index.glob(pattern), read.Glob(pattern); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", pattern, got, want)
