@@ -72,17 +72,29 @@ func (r *repository) readCode() *code {
 	}
 	all := &code{words: words.New(list), findings: map[string][]Finding{}}
 	all.found = all.words.In(nil)
+	type wanted struct {
+		look
+		rule string
+		any  words.Found
+	}
+	var looks []wanted
+	for _, rule := range rules {
+		for _, look := range rule.looks {
+			looks = append(looks, wanted{look, rule.ID, all.words.Of(look.words...)})
+		}
+	}
 	var lock sync.Mutex
 	paths := r.modules()
 	parallel(len(paths), func(i int) {
 		data, _ := r.tree.Text(paths[i])
 		found, findings := all.words.In(data), map[string][]Finding{}
-		m := newModule(paths[i], data)
-		for _, rule := range rules {
-			for _, look := range rule.looks {
-				if all.words.Has(found, look.words...) && !(look.settings && forDevelopment(m.Path)) {
-					findings[rule.ID] = append(findings[rule.ID], look.judge(r, m)...)
+		var m *module
+		for _, look := range looks {
+			if found.Meets(look.any) && !(look.settings && forDevelopment(paths[i])) {
+				if m == nil {
+					m = newModule(paths[i], data)
 				}
+				findings[look.rule] = append(findings[look.rule], look.judge(r, m)...)
 			}
 		}
 		lock.Lock()
@@ -110,7 +122,9 @@ func parallel(n int, do func(i int)) {
 }
 
 // says reports whether one of the words, which must be those of a rule, stands in some Python file.
-func (r *repository) says(list ...string) bool { return r.code().words.Has(r.code().found, list...) }
+func (r *repository) says(list ...string) bool {
+	return r.code().found.Meets(r.code().words.Of(list...))
+}
 
 // readModules takes every Python file but tests.
 func (r *repository) readModules() (paths []string) {

@@ -63,7 +63,11 @@ func Is(name string) bool { return reader(name) != nil }
 
 func reader(name string) func(*Manifest, *lines) {
 	switch path.Ext(name) {
-	case ".toml", ".lock", "", ".py", ".cfg", ".yml", ".yaml", ".txt", ".in", ".pip":
+	case ".toml", ".lock", "", ".cfg", ".yml", ".yaml", ".txt", ".in", ".pip":
+	case ".py": // of which there are many
+		if path.Base(name) != "setup.py" {
+			return nil
+		}
 	default:
 		return nil
 	}

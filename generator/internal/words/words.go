@@ -8,7 +8,11 @@ type Set struct {
 	width   int
 	next    []uint32 // by state and class
 	ends    [][]int  // by state: the words that end there
+	ways    []uint32 // next, as In takes it: the state as its place in ways, with end where a word ends
 }
+
+// end marks the way to a state in which a word ends. Few do, so few are looked up.
+const end = 1 << 31
 
 // Found says which words stand in a text, by their number.
 type Found []uint64
@@ -31,6 +35,13 @@ func New(list []string) *Set {
 		}
 	}
 	s.build(distinct)
+	s.ways = make([]uint32, len(s.next))
+	for i, state := range s.next {
+		s.ways[i] = state * uint32(s.width)
+		if len(s.ends[state]) > 0 {
+			s.ways[i] |= end
+		}
+	}
 	return s
 }
 
@@ -80,25 +91,37 @@ func (s *Set) state() int {
 // In looks through a text.
 func (s *Set) In(text []byte) Found {
 	found := make(Found, (len(s.numbers)+63)/64)
-	state := uint32(0)
-	width := uint32(s.width)
+	ways, at := s.ways, uint32(0)
 	for _, b := range text {
-		state = s.next[state*width+uint32(s.classes[b])]
-		for _, number := range s.ends[state] {
+		at = ways[at+uint32(s.classes[b])]
+		if at&end == 0 {
+			continue
+		}
+		at &^= end
+		for _, number := range s.ends[at/uint32(s.width)] {
 			found[number/64] |= 1 << (number % 64)
 		}
 	}
 	return found
 }
 
-// Has reports whether one of the words was found. A word that the set does not have is a mistake of the caller: it panics.
-func (s *Set) Has(found Found, list ...string) bool {
+// Of is what In would find in a text of those words. A word that the set does not have is a mistake of the caller: it panics.
+func (s *Set) Of(list ...string) Found {
+	found := make(Found, (len(s.numbers)+63)/64)
 	for _, word := range list {
 		number, known := s.numbers[word]
 		if !known {
 			panic("words: " + word + " is not in the set")
 		}
-		if found != nil && found[number/64]&(1<<(number%64)) != 0 {
+		found[number/64] |= 1 << (number % 64)
+	}
+	return found
+}
+
+// Meets reports whether both have a word.
+func (f Found) Meets(other Found) bool {
+	for i := range f {
+		if f[i]&other[i] != 0 {
 			return true
 		}
 	}
