@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kitout/kitout/generator/detect"
+	"github.com/kitout/kitout/generator/internal/literal"
 	"github.com/kitout/kitout/generator/internal/manifest"
 	"github.com/kitout/kitout/generator/tree"
 )
@@ -203,8 +204,11 @@ type line struct {
 
 // grep returns the lines of files that an expression matches.
 func (r *repository) grep(expression *regexp.Regexp, paths ...string) (lines []line) {
+	literals := literal.Of(expression)
 	for _, name := range paths {
-		lines = append(lines, matching(expression, name, r.text(name))...)
+		if text := r.text(name); literal.In(text, literals) {
+			lines = append(lines, matching(expression, name, text)...)
+		}
 	}
 	return lines
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kitout/kitout/generator"
+	"github.com/kitout/kitout/generator/internal/literal"
 	"github.com/kitout/kitout/generator/internal/manifest"
 )
 
@@ -183,7 +184,15 @@ func (s *scan) nearness(name string) float64 {
 
 // holding looks for lines in files.
 func (s *scan) holding(sign generator.Sign) (hits []hit) {
-	for _, f := range s.matching(sign.In, sign.Tests) {
+	files := s.matching(sign.In, sign.Tests)
+	if len(files) == 0 {
+		return nil
+	}
+	literals := literal.Of(sign.Pattern)
+	for _, f := range files {
+		if text, _ := s.tree.Text(f.path); !literal.In(string(text), literals) {
+			continue
+		}
 		found := 0
 		lines := s.lines(f.path)
 		for i, line := range lines {
