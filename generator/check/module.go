@@ -84,15 +84,13 @@ func (r *repository) readCode() *code {
 		}
 	}
 	var lock sync.Mutex
-	paths := r.modules()
-	parallel(len(paths), func(i int) {
-		data, _ := r.tree.Text(paths[i])
+	judge := func(name string, data []byte) {
 		found, findings := all.words.In(data), map[string][]Finding{}
 		var m *module
 		for _, look := range looks {
-			if found.Meets(look.any) && !(look.settings && forDevelopment(paths[i])) {
+			if found.Meets(look.any) && !(look.settings && forDevelopment(name)) {
 				if m == nil {
-					m = newModule(paths[i], data)
+					m = newModule(name, data)
 				}
 				findings[look.rule] = append(findings[look.rule], look.judge(r, m)...)
 			}
@@ -103,7 +101,9 @@ func (r *repository) readCode() *code {
 		for id, each := range findings {
 			all.findings[id] = append(all.findings[id], each...)
 		}
-	})
+	}
+	paths := r.modules()
+	parallel(len(paths), func(i int) { r.tree.Look(paths[i], func(data []byte) { judge(paths[i], data) }) })
 	return all
 }
 

@@ -130,54 +130,63 @@ func (t *Tree) Glob(pattern string) (paths []string) {
 
 // Text returns the content of a text file, which is not to be changed; false for one that is none of the tree, binary, longer than MaxSize or
 // unreadable.
-func (t *Tree) Text(name string) ([]byte, bool) {
+func (t *Tree) Text(name string) (text []byte, found bool) {
+	found = t.Look(name, func(data []byte) { text = t.keep(name, data) })
+	return text, found
+}
+
+// Look shows the content of a file that Text would return. It is not kept for whoever asks next, and look must not keep it either.
+func (t *Tree) Look(name string, look func(text []byte)) bool {
 	t.guard.Lock()
 	data, found := t.kept[name]
 	t.guard.Unlock()
 	if found {
-		return data, true
+		look(data)
+		return true
 	}
-	if data, found = t.readText(name); !found {
-		return nil, false
+	if !t.Has(name) {
+		return false
 	}
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buffer)
+	if err := t.read(name, buffer); err != nil {
+		t.skip(name, reason(err))
+		return false
+	}
+	data = buffer.Bytes()
+	if len(data) > MaxSize || bytes.IndexByte(data[:min(len(data), binaryProbe)], 0) >= 0 {
+		return false
+	}
+	look(data)
+	return true
+}
+
+func (t *Tree) keep(name string, data []byte) []byte {
 	t.guard.Lock()
 	defer t.guard.Unlock()
+	if kept, found := t.kept[name]; found {
+		return kept
+	}
+	data = bytes.Clone(data)
 	if len(data) <= smallText && len(data) <= t.room {
 		t.kept[name], t.room = data, t.room-len(data)
 	}
-	return data, true
-}
-
-func (t *Tree) readText(name string) ([]byte, bool) {
-	if !t.Has(name) {
-		return nil, false
-	}
-	data, err := t.read(name)
-	if err != nil {
-		t.skip(name, reason(err))
-		return nil, false
-	}
-	if len(data) > MaxSize || bytes.IndexByte(data[:min(len(data), binaryProbe)], 0) >= 0 {
-		return nil, false
-	}
-	return data, true
+	return data
 }
 
 // buffers are what files are read into: their sizes are not known, and asking takes as long as reading.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // read takes one byte more than MaxSize at most, which tells a longer file.
-func (t *Tree) read(name string) (data []byte, err error) {
+func (t *Tree) read(name string, buffer *bytes.Buffer) (err error) {
 	opened, err := t.fsys.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	buffer := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buffer)
 	buffer.Reset()
 	_, err = buffer.ReadFrom(io.LimitReader(opened, MaxSize+1))
-	return bytes.Clone(buffer.Bytes()), err
+	return err
 }
 
 // reason drops the operation and the path, which Skipped names already.

@@ -46,8 +46,11 @@ func TestRead(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{"app/main.py": true, "logo.png": false, "dump.sql": false, "deploy/nginx/conf.d/b.conf": true, "environment/lib/flask.py": false} {
-		if _, got := read.Text(name); got != want {
-			t.Errorf("Text(%q): %v, want %v", name, got, want)
+		var seen string
+		looked := read.Look(name, func(text []byte) { seen = string(text) })
+		text, got := read.Text(name)
+		if got != want || looked != want || seen != string(text) {
+			t.Errorf("%s: Text %v, Look %v, want %v; %q, %q", name, got, looked, want, text, seen)
 		}
 	}
 }
