@@ -82,12 +82,12 @@ func replacing(old, new string) func(string) string {
 // result is what `kitout new` writes, with the edits.
 func TestUpdateFromOlderTemplates(t *testing.T) {
 	older := olderTemplates(t, map[string]func(string) string{
-		"base/files/.editorconfig":      replacing("root = true", "root = false"),
-		"base/files/OLD.md":             func(string) string { return "# Old\n" },
-		"base/files/MOVED.yaml":         func(string) string { return "never: mind\n" },
-		"parts/notes/layer.yaml":        replacing("title: ", "title: Older "),
-		"server/gunicorn/layer.yaml":    replacing("title: ", "title: Older "),
-		"base/files/%package%/pages.py": func(text string) string { return "# older\n" + text },
+		"base/application=new/files/.editorconfig": replacing("root = true", "root = false"),
+		"base/files/OLD.md":                        func(string) string { return "# Old\n" },
+		"base/files/MOVED.yaml":                    func(string) string { return "never: mind\n" },
+		"parts/notes/layer.yaml":                   replacing("title: ", "title: Older "),
+		"server/gunicorn/layer.yaml":               replacing("title: ", "title: Older "),
+		"base/files/%package%/pages.py":            func(text string) string { return "# older\n" + text },
 	})
 	dir := filepath.Join(t.TempDir(), "shop")
 	writeWith(t, older, "0.1.0", dir)
