@@ -58,6 +58,9 @@ func (r *repository) imagesHoldNoSecrets(image string) {
 	}
 	var secrets []string
 	for _, file := range files {
+		if filepath.Base(file) == ".gitignore" {
+			continue
+		}
 		if secret := readFile(r.t, file); secret != "" {
 			secrets = append(secrets, secret)
 		}
