@@ -295,10 +295,15 @@ func (a *Answers) free(key string) *string {
 // besideSuffix ends the name of the package that stands beside the one of an application that was there before.
 const besideSuffix = "_production"
 
+// ProjectName makes a project's name of other words: lower case, with hyphens for whatever a name does not have. What is left may be none.
+func ProjectName(words string) string {
+	return strings.Trim(notInName().ReplaceAllString(strings.ToLower(words), "-"), "-")
+}
+
 // derive fills in what follows from something else.
 func (a *Answers) derive(directory string) {
 	if a.Name == "" {
-		a.Name = strings.Trim(notInName().ReplaceAllString(strings.ToLower(directory), "-"), "-")
+		a.Name = ProjectName(directory)
 	}
 	if a.Package == "" {
 		a.Package = strings.ReplaceAll(a.Name, "-", "_")
