@@ -10,8 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -134,24 +134,19 @@ func allFree() []FreeAnswer { return slices.Concat(Free, FreeExisting) }
 var reservedNames string
 
 var (
-	namePattern    = compiled(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	packagePattern = compiled(`^[a-z][a-z0-9_]*$`)
-	domainPattern  = compiled(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
-	emailPattern   = compiled(`^[A-Za-z0-9._%+-]{1,64}@([a-z0-9-]+\.)+[a-z]{2,63}$`)
-	imagePattern   = compiled(`^([a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]{1,5})?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
-	notInName      = compiled(`[^a-z0-9]+`)
-	entryPattern   = compiled(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\(\))?$`)
-	modulePattern  = compiled(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
-	folderPattern  = compiled(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$`)
-	commandPattern = compiled(`^[A-Za-z0-9_./:=@%+,()-]+( [A-Za-z0-9_./:=@%+,()-]+)*$`) // words that no Makefile or YAML would change, and no shell but for parentheses
-	schemePattern  = compiled(`^[a-z][a-z0-9]*(\+[a-z][a-z0-9]*)?$`)
-	indexPattern   = compiled(`^https?://[A-Za-z0-9._~:/@%+-]+$`) // no query, and nothing that some syntax would take for its own
+	namePattern    = lazy.Regexp(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	packagePattern = lazy.Regexp(`^[a-z][a-z0-9_]*$`)
+	domainPattern  = lazy.Regexp(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
+	emailPattern   = lazy.Regexp(`^[A-Za-z0-9._%+-]{1,64}@([a-z0-9-]+\.)+[a-z]{2,63}$`)
+	imagePattern   = lazy.Regexp(`^([a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]{1,5})?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
+	notInName      = lazy.Regexp(`[^a-z0-9]+`)
+	entryPattern   = lazy.Regexp(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\(\))?$`)
+	modulePattern  = lazy.Regexp(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
+	folderPattern  = lazy.Regexp(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$`)
+	commandPattern = lazy.Regexp(`^[A-Za-z0-9_./:=@%+,()-]+( [A-Za-z0-9_./:=@%+,()-]+)*$`) // words that no Makefile or YAML would change, and no shell but for parentheses
+	schemePattern  = lazy.Regexp(`^[a-z][a-z0-9]*(\+[a-z][a-z0-9]*)?$`)
+	indexPattern   = lazy.Regexp(`^https?://[A-Za-z0-9._~:/@%+-]+$`) // no query, and nothing that some syntax would take for its own
 )
-
-// compiled returns an expression that is compiled when it is needed: most commands check no answers.
-func compiled(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
 
 const (
 	longestName   = 40  // database servers cut identifiers at 63 bytes, and names get suffixes

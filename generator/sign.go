@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -68,7 +69,7 @@ func (o *OneOrMore) UnmarshalYAML(node *yaml.Node) error {
 // what the first group of Line caught; the service's folder; and the facts of these names.
 var AnswerReferences = []string{"path", "folder", "module", "group", "service", "root", "entry", "manage"}
 
-var referredTo = compiled(`\{(.*?)\}`)
+var referredTo = lazy.Regexp(`\{(.*?)\}`)
 
 // checkAnswer refuses an answer that nobody asks for, and a value that nothing would fill in.
 func (s *Sign) checkAnswer() error {

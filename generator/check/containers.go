@@ -8,6 +8,7 @@ import (
 	"github.com/kitout/kitout/generator/internal/dockerfile"
 	"github.com/kitout/kitout/generator/internal/document"
 	"github.com/kitout/kitout/generator/internal/ignore"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/shell"
 )
 
@@ -180,7 +181,7 @@ func weakHealth(r *repository) (findings []Finding) {
 	})...)
 }
 
-var weakCurl = expression(`curl\s+(\S+\s+)*-[a-zA-Z]*f`)
+var weakCurl = lazy.Regexp(`curl\s+(\S+\s+)*-[a-zA-Z]*f`)
 
 // plainWords takes the brackets and quotes of the exec form away.
 func plainWords(text string) string {

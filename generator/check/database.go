@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kitout/kitout/generator/detect"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/python"
 	"github.com/kitout/kitout/generator/internal/shell"
 )
@@ -77,14 +78,14 @@ func database() []Rule {
 			Fix: "statement_timeout, max_execution_time or a timeout of the driver", Add: "database",
 			when: all(hasModules, hasServerDatabase), words: queryLimits,
 			find: func(r *repository) []Finding {
-				limited := r.says(queryLimits...) || len(r.grep(expression(strings.Join(queryLimits, "|"))(), r.glob("*.sql", "*.cnf", "*.conf", "*.y{,a}ml", ".env*", "*.sh")...)) > 0
+				limited := r.says(queryLimits...) || len(r.grep(lazy.Regexp(strings.Join(queryLimits, "|"))(), r.glob("*.sql", "*.cnf", "*.conf", "*.y{,a}ml", ".env*", "*.sh")...)) > 0
 				return unless(limited, "no query has a time limit")
 			},
 		},
 	}
 }
 
-var migrationChecks = expression(`makemigrations\s+.*--check|migrate\s+--check|alembic\s+(\S+\s+)*check|\bflask\s+(\S+\s+)*db\s+(\S+\s+)*check|--check\b.*makemigrations`)
+var migrationChecks = lazy.Regexp(`makemigrations\s+.*--check|migrate\s+--check|alembic\s+(\S+\s+)*check|\bflask\s+(\S+\s+)*db\s+(\S+\s+)*check|--check\b.*makemigrations`)
 
 var (
 	checkedConnections = []string{"CONN_HEALTH_CHECKS", "conn_health_checks", "pool_pre_ping", "NullPool"}
@@ -93,7 +94,7 @@ var (
 
 // calling matches a text that runs a script of the repository.
 func calling(name string) *regexp.Regexp {
-	return expression(`(^|[\s/])` + regexp.QuoteMeta(path.Base(name)) + `\b`)()
+	return lazy.Regexp(`(^|[\s/])` + regexp.QuoteMeta(path.Base(name)) + `\b`)()
 }
 
 func hasDatabase(r *repository) bool { return r.fact("database") != "" }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kitout/kitout/generator/internal/document"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/shell"
 )
 
@@ -135,12 +136,12 @@ func (r *repository) documents() (names []string) {
 }
 
 var (
-	testRuns  = expression(`(?i)\bpytest\b|manage\.py\s+test|unittest|\bnose2?\b|\btox\b|\bnox\b|\bcoverage\s+run|\bflask\s+test|\bmake\s+test`)
-	lintRuns  = expression(`(?i)\bruff\b|flake8|pylint|pyflakes|\bblack\b|pre-commit|super-linter|mega-?linter|pycodestyle|\bmake\s+lint`)
-	scanRuns  = expression(`(?i)bandit|trivy|snyk|grype|pip-audit|safety\s+(check|scan)|dependency-check|dependency-review|codeql|semgrep|sonar|gosec|osv-scanner|Security/|\buv\s+audit`)
-	imageRuns = expression(`(?i)docker\s+(\S+\s+)*build|docker[- ]compose\s+(\S+\s+)*build|build-push-action|kaniko|buildah|podman\s+build|\bdocker\.build|pack\s+build|nixpacks`)
-	runbooks  = expression(`(?i)runbook|playbook|operations|production|disaster|deploy(ment|ing)?\.`)
-	headings  = expression(`(?im)^(#+|=+)?\s*(runbook|when it is down|incident|disaster recovery|rollback|rolling back|troubleshooting)\b`)
+	testRuns  = lazy.Regexp(`(?i)\bpytest\b|manage\.py\s+test|unittest|\bnose2?\b|\btox\b|\bnox\b|\bcoverage\s+run|\bflask\s+test|\bmake\s+test`)
+	lintRuns  = lazy.Regexp(`(?i)\bruff\b|flake8|pylint|pyflakes|\bblack\b|pre-commit|super-linter|mega-?linter|pycodestyle|\bmake\s+lint`)
+	scanRuns  = lazy.Regexp(`(?i)bandit|trivy|snyk|grype|pip-audit|safety\s+(check|scan)|dependency-check|dependency-review|codeql|semgrep|sonar|gosec|osv-scanner|Security/|\buv\s+audit`)
+	imageRuns = lazy.Regexp(`(?i)docker\s+(\S+\s+)*build|docker[- ]compose\s+(\S+\s+)*build|build-push-action|kaniko|buildah|podman\s+build|\bdocker\.build|pack\s+build|nixpacks`)
+	runbooks  = lazy.Regexp(`(?i)runbook|playbook|operations|production|disaster|deploy(ment|ing)?\.`)
+	headings  = lazy.Regexp(`(?im)^(#+|=+)?\s*(runbook|when it is down|incident|disaster recovery|rollback|rolling back|troubleshooting)\b`)
 )
 
 // runs says that no step of CI matches.
@@ -154,7 +155,7 @@ func runs(expression func() *regexp.Regexp, message string) func(*repository) []
 }
 
 // deploying matches what changes a running service.
-var deploying = expression(`(?i)\bkubectl\s+(\S+\s+)*(apply|set|rollout)|\bhelm\s+(upgrade|install)|\bssh\b.*@|ssh-action|\bcap\s+\S+\s+deploy|ansible-playbook|aws\s+ecs\s+update|gcloud\s+run\s+deploy|flyctl\s+deploy|heroku|docker\s+stack\s+deploy|scripts/(deploy|release|rollout)`)
+var deploying = lazy.Regexp(`(?i)\bkubectl\s+(\S+\s+)*(apply|set|rollout)|\bhelm\s+(upgrade|install)|\bssh\b.*@|ssh-action|\bcap\s+\S+\s+deploy|ansible-playbook|aws\s+ecs\s+update|gcloud\s+run\s+deploy|flyctl\s+deploy|heroku|docker\s+stack\s+deploy|scripts/(deploy|release|rollout)`)
 
 func ungatedDeploys(r *repository) (findings []Finding) {
 	for _, w := range r.workflows() {
@@ -201,8 +202,8 @@ func pushedLatest(r *repository) (findings []Finding) {
 }
 
 var (
-	pushesLatest = expression(`docker\s+push\s+\S+(:latest|[^:\s$]+)\s*$`)
-	commitTags   = expression(`(?i)docker\s+(push|tag)\s+.*:["']?\$`)
+	pushesLatest = lazy.Regexp(`docker\s+push\s+\S+(:latest|[^:\s$]+)\s*$`)
+	commitTags   = lazy.Regexp(`(?i)docker\s+(push|tag)\s+.*:["']?\$`)
 )
 
 func pipelineSecrets(r *repository) (findings []Finding) {
@@ -248,7 +249,7 @@ func throwAway(value string) bool {
 	return false
 }
 
-var blindSSH = expression(`StrictHostKeyChecking[= ]+(no|accept-new)\b|host_key_checking\s*=\s*False|UserKnownHostsFile[= ]/dev/null`)
+var blindSSH = lazy.Regexp(`StrictHostKeyChecking[= ]+(no|accept-new)\b|host_key_checking\s*=\s*False|UserKnownHostsFile[= ]/dev/null`)
 
 func hostKeys(r *repository) (findings []Finding) {
 	var paths []string
@@ -332,7 +333,7 @@ func workflowRules() []Rule {
 	}
 }
 
-var commit = expression(`^[0-9a-f]{40}$`)
+var commit = lazy.Regexp(`^[0-9a-f]{40}$`)
 
 func movingActions(r *repository) (findings []Finding) {
 	judge := func(w workflow, uses document.Value) {
@@ -363,7 +364,7 @@ func targetCheckouts(r *repository) (findings []Finding) {
 }
 
 // strangers matches what people outside write.
-var strangers = expression(`\$\{\{[^}]*github\.(event\.(issue|pull_request|comment|review|review_comment|discussion)\.[a-z_.]*(title|body|ref|label|name|email)|event\.(head_commit|commits)[^}]*(message|name|email)|head_ref)[^}]*\}\}`)
+var strangers = lazy.Regexp(`\$\{\{[^}]*github\.(event\.(issue|pull_request|comment|review|review_comment|discussion)\.[a-z_.]*(title|body|ref|label|name|email)|event\.(head_commit|commits)[^}]*(message|name|email)|head_ref)[^}]*\}\}`)
 
 func injectedScripts(r *repository) (findings []Finding) {
 	r.eachStep(func(w workflow, _ document.Pair, step document.Value) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kitout/kitout/generator/detect"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/manifest"
 )
 
@@ -139,13 +140,13 @@ func dependencies() []Rule {
 }
 
 var (
-	fromBranch    = expression(`\b(git|hg|svn|bzr)\+(https?|ssh|git|file)://|\bgit\s*=\s*"`)
-	pinnedCommit  = expression(`@[0-9a-f]{7,40}\b|\brev\s*=\s*"[0-9a-f]{7,40}"|#[0-9a-f]{40}\b|\btag\s*=`)
-	indexLine     = expression(`(?i)index|^\s*url\s*=`)
-	extraIndex    = expression(`^\s*--extra-index-url\b`)
-	fixedVersion  = expression(`^\s*===?\s*[^*,;\s]+\s*(;.*)?$`)
-	imageOfPython = expression(`(?:^|/)python:(\d+\.\d+)`)
-	plainVersion  = expression(`^(?:python-)?(\d+\.\d+)(?:\.\d+)?$`)
+	fromBranch    = lazy.Regexp(`\b(git|hg|svn|bzr)\+(https?|ssh|git|file)://|\bgit\s*=\s*"`)
+	pinnedCommit  = lazy.Regexp(`@[0-9a-f]{7,40}\b|\brev\s*=\s*"[0-9a-f]{7,40}"|#[0-9a-f]{40}\b|\btag\s*=`)
+	indexLine     = lazy.Regexp(`(?i)index|^\s*url\s*=`)
+	extraIndex    = lazy.Regexp(`^\s*--extra-index-url\b`)
+	fixedVersion  = lazy.Regexp(`^\s*===?\s*[^*,;\s]+\s*(;.*)?$`)
+	imageOfPython = lazy.Regexp(`(?:^|/)python:(\d+\.\d+)`)
+	plainVersion  = lazy.Regexp(`^(?:python-)?(\d+\.\d+)(?:\.\d+)?$`)
 )
 
 // readManifests reads the files that declare or lock packages.
@@ -313,7 +314,7 @@ func unlockedInstalls(i image) (findings []Finding) {
 	return findings
 }
 
-var packageName = expression(`^[A-Za-z][A-Za-z0-9_-]*(\[[a-z,]+\])?$`)
+var packageName = lazy.Regexp(`^[A-Za-z][A-Za-z0-9_-]*(\[[a-z,]+\])?$`)
 
 // installers are the tools themselves; their version hardly changes what they install.
 var installers = map[string]bool{"pip": true, "setuptools": true, "wheel": true, "install": true}

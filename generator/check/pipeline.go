@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kitout/kitout/generator/internal/document"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/makefile"
 	"github.com/kitout/kitout/generator/internal/shell"
 )
@@ -119,7 +120,7 @@ func scriptOf(name string, pair document.Pair) (steps []step) {
 	return steps
 }
 
-var shOfGroovy = expression("(?s)\\bsh\\b\\s*\\(?\\s*(?:script:\\s*)?('''.*?'''|\"\"\".*?\"\"\"|'[^'\\n]*'|\"[^\"\\n]*\")")
+var shOfGroovy = lazy.Regexp("(?s)\\bsh\\b\\s*\\(?\\s*(?:script:\\s*)?('''.*?'''|\"\"\".*?\"\"\"|'[^'\\n]*'|\"[^\"\\n]*\")")
 
 // groovy takes the arguments of `sh` in a Jenkinsfile.
 func groovy(name, text string) (steps []step) {
@@ -130,7 +131,7 @@ func groovy(name, text string) (steps []step) {
 	return steps
 }
 
-var madeTargets = expression(`(?m)(?:^|[;&|]\s*|\s)make((?:\s+[A-Za-z0-9_./=-]+)+)`)
+var madeTargets = lazy.Regexp(`(?m)(?:^|[;&|]\s*|\s)make((?:\s+[A-Za-z0-9_./=-]+)+)`)
 
 // unfold adds the recipes of the targets that steps make, and the hooks of pre-commit where a step runs it.
 func (r *repository) unfold(steps []step) []step {
@@ -176,6 +177,6 @@ func (s step) commands() []shell.Command {
 const aSecret = "kitout_secret"
 
 var (
-	secretOfGitHub = expression(`\$\{\{\s*secrets\.[^}]*\}\}`)
-	valueOfGitHub  = expression(`\$\{\{[^}]*\}\}`)
+	secretOfGitHub = lazy.Regexp(`\$\{\{\s*secrets\.[^}]*\}\}`)
+	valueOfGitHub  = lazy.Regexp(`\$\{\{[^}]*\}\}`)
 )

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/shell"
 )
 
@@ -128,13 +129,13 @@ func recovery() []Rule {
 }
 
 var (
-	restores   = expression(`(?i)pg_restore|psql\b.*<|mysql\b.*<|\.restore\b|scripts/restore|restore\(\)|loaddata|litestream\s+restore|restic\s+restore|db_restore`)
-	drills     = expression(`(?i)\bdrill\b|restore[-_ ]?(test|check|verif)|test[-_ ]?restore|verify[-_ ]?(backup|restore)`)
-	encrypts   = expression(`(?i)\bage\s+(-|--encrypt)|\bgpg\b|openssl\s+enc|AGE_RECIPIENT|restic|borg\b|--sse|kopia|duplicity|wal-g|cipher-type`)
-	leaves     = expression(`(?i)rclone|aws\s+s3|s3cmd|gsutil|az\s+storage|b2\s+upload|restic|borg\b|scp\b|rsync\s.*:|BACKUP_COPY_COMMAND|s3://|litestream|wal-g|pgbackrest|mc\s+(cp|mirror)|kopia`)
-	verifies   = expression(`(?i)sha256|sha512|md5sum|shasum|pg_restore\s+(-l|--list)|gzip\s+-t|gunzip\s+-t|integrity_check|restic\s+check|pgbackrest`)
-	deletes    = expression(`(?i)-mtime|-mmin|KEEP_DAYS|keep[-_]?(days|last|daily)|retention|--keep-|prune|lifecycle|\brm\b.*(old|backup)|outdated`)
-	sqliteFile = expression(`(?i)\S+\.(sqlite3?|db)\b`)
+	restores   = lazy.Regexp(`(?i)pg_restore|psql\b.*<|mysql\b.*<|\.restore\b|scripts/restore|restore\(\)|loaddata|litestream\s+restore|restic\s+restore|db_restore`)
+	drills     = lazy.Regexp(`(?i)\bdrill\b|restore[-_ ]?(test|check|verif)|test[-_ ]?restore|verify[-_ ]?(backup|restore)`)
+	encrypts   = lazy.Regexp(`(?i)\bage\s+(-|--encrypt)|\bgpg\b|openssl\s+enc|AGE_RECIPIENT|restic|borg\b|--sse|kopia|duplicity|wal-g|cipher-type`)
+	leaves     = lazy.Regexp(`(?i)rclone|aws\s+s3|s3cmd|gsutil|az\s+storage|b2\s+upload|restic|borg\b|scp\b|rsync\s.*:|BACKUP_COPY_COMMAND|s3://|litestream|wal-g|pgbackrest|mc\s+(cp|mirror)|kopia`)
+	verifies   = lazy.Regexp(`(?i)sha256|sha512|md5sum|shasum|pg_restore\s+(-l|--list)|gzip\s+-t|gunzip\s+-t|integrity_check|restic\s+check|pgbackrest`)
+	deletes    = lazy.Regexp(`(?i)-mtime|-mmin|KEEP_DAYS|keep[-_]?(days|last|daily)|retention|--keep-|prune|lifecycle|\brm\b.*(old|backup)|outdated`)
+	sqliteFile = lazy.Regexp(`(?i)\S+\.(sqlite3?|db)\b`)
 )
 
 // dumpPrograms save databases.
@@ -169,7 +170,7 @@ func (r *repository) dumps() (scripts []script) {
 	return scripts
 }
 
-var sqliteDump = expression(`(?i)\.backup\b|VACUUM INTO`)
+var sqliteDump = lazy.Regexp(`(?i)\.backup\b|VACUUM INTO`)
 
 func savesData(r *repository) bool {
 	return hasDatabase(r) && (r.fact("backup") != "" || len(r.dumps()) > 0)
@@ -196,7 +197,7 @@ func savesWithout(does func() *regexp.Regexp, message string) func(*repository) 
 	}
 }
 
-var aboutBackups = expression(`(?i)backup|restore|dump|drill`)
+var aboutBackups = lazy.Regexp(`(?i)backup|restore|dump|drill`)
 
 // shownPassword says which program gets a password as an argument.
 func shownPassword(c shell.Command) string {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kitout/kitout/generator/detect"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/literal"
 	"github.com/kitout/kitout/generator/internal/manifest"
 	"github.com/kitout/kitout/generator/tree"
@@ -169,9 +170,7 @@ func nameParts(name string) []string {
 }
 
 // secretName matches the name of a value that is nobody's business.
-var secretName = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(^|_)(secret|password|passwd|passphrase|token|api_?key|secret_?key|private_?key|access_?key|credentials?)(_?(key|base|id|value))?$`)
-})
+var secretName = lazy.Regexp(`(?i)(^|_)(secret|password|passwd|passphrase|token|api_?key|secret_?key|private_?key|access_?key|credentials?)(_?(key|base|id|value))?$`)
 
 // isSecret reports whether a variable of that name holds a secret itself, not the path of a file that does.
 func isSecret(name string) bool { return secretName().MatchString(name) }
@@ -183,9 +182,7 @@ func isLiteral(value string) bool {
 }
 
 // credentials matches a URL with a password in it.
-var credentials = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s:/@'"$<{}]*:([^\s@/'"$<{}]+)@[^\s'"]+`)
-})
+var credentials = lazy.Regexp(`[a-z][a-z0-9+.-]*://[^\s:/@'"$<{}]*:([^\s@/'"$<{}]+)@[^\s'"]+`)
 
 // withPassword returns the password in a URL, or "".
 func withPassword(text string) string {
@@ -231,11 +228,6 @@ func at(lines []line, message string) (findings []Finding) {
 		findings = append(findings, Finding{Path: line.Path, Line: line.Line, Message: message})
 	}
 	return findings
-}
-
-// expression is compiled once, when it is first needed.
-func expression(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
 // Place is where a finding is: path:line, or the path alone, or "" where something is missing.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kitout/kitout/generator/internal/ini"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/shell"
 )
 
@@ -82,7 +83,7 @@ func (r *repository) readStarts() (starts []start) {
 			add(pod.Path, execCommands(words, container.Get("command").Line()))
 		}
 	}
-	for _, line := range r.grep(expression(`^[a-z]+:\s*\S`)(), r.glob("Procfile")...) {
+	for _, line := range r.grep(lazy.Regexp(`^[a-z]+:\s*\S`)(), r.glob("Procfile")...) {
 		_, text, _ := strings.Cut(line.Text, ":")
 		commands := shell.Parse(text).Commands
 		for i := range commands {
@@ -177,4 +178,4 @@ func developmentServer(command shell.Command) string {
 }
 
 // startsDirectly matches the development servers of the frameworks, as code starts them.
-var startsDirectly = expression(`(?m)^[^#\n]*\b(app|application|socketio|create_app\(\))\.run\(`)
+var startsDirectly = lazy.Regexp(`(?m)^[^#\n]*\b(app|application|socketio|create_app\(\))\.run\(`)

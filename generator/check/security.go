@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kitout/kitout/generator/internal/ignore"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/python"
 )
 
@@ -125,8 +126,8 @@ var tokenFiles = map[string]bool{
 }
 
 var (
-	legacyHeader = expression(`(?i)x-xss-protection|SECURE_BROWSER_XSS_FILTER`)
-	accessTokens = expression(`\b(AKIA|ASIA)[A-Z2-7]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bglpat-[A-Za-z0-9_-]{20}\b|\bsk_live_[A-Za-z0-9]{16,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bAIza[A-Za-z0-9_-]{35}\b|\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b`)
+	legacyHeader = lazy.Regexp(`(?i)x-xss-protection|SECURE_BROWSER_XSS_FILTER`)
+	accessTokens = lazy.Regexp(`\b(AKIA|ASIA)[A-Z2-7]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bglpat-[A-Za-z0-9_-]{20}\b|\bsk_live_[A-Za-z0-9]{16,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bAIza[A-Za-z0-9_-]{35}\b|\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b`)
 	keyMark      = "PRIVATE KEY-----"
 )
 
@@ -405,10 +406,10 @@ func builtSQL(_ *repository, m *module) (findings []Finding) {
 }
 
 var (
-	sqlVerb = expression(`(?i)^\s*(select|insert|update|delete|replace|drop|alter|create|truncate|with)\b`)
+	sqlVerb = lazy.Regexp(`(?i)^\s*(select|insert|update|delete|replace|drop|alter|create|truncate|with)\b`)
 	// formattedSQL is for methods of a literal, which have no name.
-	formattedSQL = expression(`(?i)["']\s*(select|insert|update|delete|replace|drop|alter|create|truncate|with)\b.*["']\.format\(`)
-	field        = expression(`\{\s*([^}:!]*)`)
+	formattedSQL = lazy.Regexp(`(?i)["']\s*(select|insert|update|delete|replace|drop|alter|create|truncate|with)\b.*["']\.format\(`)
+	field        = lazy.Regexp(`\{\s*([^}:!]*)`)
 )
 
 // builtText reports whether a text has values in it that are not written in the same scope.

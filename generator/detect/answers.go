@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kitout/kitout/generator"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/manifest"
 )
 
@@ -74,10 +74,10 @@ func (s *scan) beside(sign generator.Sign) bool {
 }
 
 var (
-	optionalPart = regexp.MustCompile(` ?\[(.*?)\] ?`)
-	referred     = regexp.MustCompile(`\{(\w+)\}`)
+	optionalPart = lazy.Regexp(` ?\[(.*?)\] ?`)
+	referred     = lazy.Regexp(`\{(\w+)\}`)
 	// plain are words that shells and Makefiles leave alone but for parentheses.
-	plain = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+,() -]*$`)
+	plain = lazy.Regexp(`^[A-Za-z0-9_./:=@%+,() -]*$`)
 )
 
 // fill writes a sign's value out; false if something of it is not known, or is no plain word.
@@ -89,8 +89,8 @@ func (s *scan) fill(f *Findings, value string, h hit) (text string, whole bool) 
 		"module": strings.ReplaceAll(strings.TrimSuffix(relative(h.Path, root), ".py"), "/", "."),
 		"root":   root, "entry": f.Value(Entry), "manage": f.Value(Manage),
 	}
-	value = optionalPart.ReplaceAllStringFunc(value, func(part string) string {
-		for _, match := range referred.FindAllStringSubmatch(part, -1) {
+	value = optionalPart().ReplaceAllStringFunc(value, func(part string) string {
+		for _, match := range referred().FindAllStringSubmatch(part, -1) {
 			if known[match[1]] == "." {
 				return " "
 			}
@@ -98,10 +98,10 @@ func (s *scan) fill(f *Findings, value string, h hit) (text string, whole bool) 
 		return strings.NewReplacer("[", "", "]", "").Replace(part)
 	})
 	whole = true
-	text = strings.TrimSpace(referred.ReplaceAllStringFunc(value, func(name string) string {
+	text = strings.TrimSpace(referred().ReplaceAllStringFunc(value, func(name string) string {
 		word := known[name[1:len(name)-1]]
 		whole = whole && word != ""
 		return word
 	}))
-	return text, whole && plain.MatchString(text)
+	return text, whole && plain().MatchString(text)
 }

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"math"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kitout/kitout/generator"
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/python"
 )
 
@@ -287,13 +287,13 @@ func (s *scan) importRoot(folder string) string {
 	return root
 }
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var identifier = lazy.Regexp(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // namespace says whether a folder without __init__.py is a package all the same: code imports from it by its name, or a command
 // names it.
 func (s *scan) namespace(folder string) bool {
 	name := path.Base(folder)
-	if !identifier.MatchString(name) || s.has(path.Join(folder, "manage.py")) || s.folders[path.Join(folder, name)] {
+	if !identifier().MatchString(name) || s.has(path.Join(folder, "manage.py")) || s.folders[path.Join(folder, name)] {
 		return false // what is run as a script starts from its own folder
 	}
 	bare, full := 0, 0
@@ -328,7 +328,7 @@ type command struct {
 }
 
 // starter is what a line must look like to name an application.
-var starter = regexp.MustCompile(`[A-Za-z_][\w.]*:[A-Za-z_]\w*|[A-Za-z_]\w*\.(wsgi|asgi|py)\b|[mM]odule|FLASK_APP|--app`)
+var starter = lazy.Regexp(`[A-Za-z_][\w.]*:[A-Za-z_]\w*|[A-Za-z_]\w*\.(wsgi|asgi|py)\b|[mM]odule|FLASK_APP|--app`)
 
 // commands are the lines that may name the application: those of files that start programs, and settings that name it.
 func (s *scan) commands() []command {
@@ -337,7 +337,7 @@ func (s *scan) commands() []command {
 		for _, f := range s.matching(slices.Concat(s.sets["commands"], s.sets["environment"], s.sets["entries"]), false) {
 			lines := s.lines(f.path)
 			for i, line := range lines {
-				if !commented(line) && starter.MatchString(line) {
+				if !commented(line) && starter().MatchString(line) {
 					s.started = append(s.started, command{evidence(f.path, i+1, lines), line})
 				}
 			}

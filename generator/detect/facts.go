@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kitout/kitout/generator/internal/lazy"
 	"github.com/kitout/kitout/generator/internal/manifest"
 	"github.com/kitout/kitout/generator/internal/python"
 )
@@ -19,7 +20,7 @@ func (s *scan) facts(f *Findings) {
 	s.folderFacts(f)
 	s.health(f)
 	for _, container := range containers {
-		f.list(container.fact, s.marked(container.files, container.line), func(h hit) string { return h.Path })
+		f.list(container.fact, s.marked(container.files, container.line()), func(h hit) string { return h.Path })
 	}
 }
 
@@ -117,24 +118,24 @@ func btoi(b bool) int {
 // expression is it.
 var interpreters = []struct {
 	globs  []string
-	line   *regexp.Regexp
+	line   func() *regexp.Regexp
 	weight float64
 }{
-	{[]string{".python-version"}, regexp.MustCompile(`^\s*(?:cpython-|python-)?(3\.\d+)`), 0.9},
+	{[]string{".python-version"}, lazy.Regexp(`^\s*(?:cpython-|python-)?(3\.\d+)`), 0.9},
 	{[]string{"{,*.}Dockerfile*", "{,*.}Containerfile*"},
-		regexp.MustCompile(`(?i)^\s*(?:FROM\s+(?:--\S+\s+)?\S*\bpython:|ARG\s+PYTHON_VERSION=["']?)(3\.\d+)`), 0.85},
-	{[]string{"runtime.txt"}, regexp.MustCompile(`^python-(3\.\d+)`), 0.83},
-	{[]string{".tool-versions"}, regexp.MustCompile(`^python\s+(3\.\d+)`), 0.82},
+		lazy.Regexp(`(?i)^\s*(?:FROM\s+(?:--\S+\s+)?\S*\bpython:|ARG\s+PYTHON_VERSION=["']?)(3\.\d+)`), 0.85},
+	{[]string{"runtime.txt"}, lazy.Regexp(`^python-(3\.\d+)`), 0.83},
+	{[]string{".tool-versions"}, lazy.Regexp(`^python\s+(3\.\d+)`), 0.82},
 	{[]string{".github/workflows/*.y{,a}ml", "{,.}gitlab-ci*.y{,a}ml", ".travis.y{,a}ml", ".circleci/*.y{,a}ml"},
-		regexp.MustCompile(`(?:python-version['"]?:\s*\[?\s*|image:\s*python:|cimg/python:)["']?(3\.\d+)`), 0.5},
-	{[]string{"tox.ini"}, regexp.MustCompile(`^envlist\s*=.*\bpy3?(3\.?\d+)\b`), 0.4},
+		lazy.Regexp(`(?:python-version['"]?:\s*\[?\s*|image:\s*python:|cimg/python:)["']?(3\.\d+)`), 0.5},
+	{[]string{"tox.ini"}, lazy.Regexp(`^envlist\s*=.*\bpy3?(3\.?\d+)\b`), 0.4},
 }
 
 // python chooses the version: what names one exactly is stronger than what the manifest allows.
 func (s *scan) python(f *Findings) {
 	values, hits := s.versions, s.versionHits
 	for i, value := range values {
-		if match := exact.FindStringSubmatch(value); match != nil {
+		if match := exact().FindStringSubmatch(value); match != nil {
 			values[i] = match[1]
 		}
 	}
@@ -142,7 +143,7 @@ func (s *scan) python(f *Findings) {
 		for _, file := range s.matching(place.globs, false) {
 			lines := s.lines(file.path)
 			for i, line := range lines {
-				if match := place.line.FindStringSubmatch(line); match != nil {
+				if match := place.line().FindStringSubmatch(line); match != nil {
 					values = append(values, match[1])
 					hits = append(hits, hit{Evidence: evidence(file.path, i+1, lines), weight: place.weight})
 					break
@@ -158,7 +159,7 @@ func (s *scan) python(f *Findings) {
 }
 
 // exact is one minor version, however it is written.
-var exact = regexp.MustCompile(`^(?:==|~=|~)?\s*(3\.\d+)(?:\.\d+|\.\*)*$`)
+var exact = lazy.Regexp(`^(?:==|~=|~)?\s*(3\.\d+)(?:\.\d+|\.\*)*$`)
 
 // folderFacts are the folders of migrations, static files and uploads, and manage.py.
 func (s *scan) folderFacts(f *Findings) {
@@ -287,7 +288,7 @@ func pathOf(v python.Value) string {
 }
 
 // probe is what the path of a health check ends with.
-var probe = regexp.MustCompile(`(?i)(^|/)(_?healthz?|health[-_]?check|livez?|liveness|readyz?|readiness|(__)?heartbeat(__)?|ping|up|status)/?\$?$`)
+var probe = lazy.Regexp(`(?i)(^|/)(_?healthz?|health[-_]?check|livez?|liveness|readyz?|readiness|(__)?heartbeat(__)?|ping|up|status)/?\$?$`)
 
 // routing are the methods and functions whose first argument is a path.
 var routing = words("route get path re_path url add_url_rule add_api_route api_route add_route")
@@ -312,7 +313,7 @@ func (s *scan) health(f *Findings) {
 				continue
 			}
 			route := c.Items[0].Text
-			if !probe.MatchString(route) {
+			if !probe().MatchString(route) {
 				continue
 			}
 			owner, _, _ := strings.Cut(c.Text, ".")
@@ -326,12 +327,12 @@ func (s *scan) health(f *Findings) {
 // containers are the files that describe containers: the set that they are of, and a line that they have.
 var containers = []struct {
 	fact, files string
-	line        *regexp.Regexp
+	line        func() *regexp.Regexp
 }{
-	{Dockerfile, "image", regexp.MustCompile(`(?i)^FROM\s`)},
-	{Compose, "compose", regexp.MustCompile(`^services:`)},
-	{Kubernetes, "kubernetes", regexp.MustCompile(`^kind:\s*(Deployment|StatefulSet|Service|Ingress|Kustomization|(Cron)?Job|ConfigMap)\b`)},
-	{Helm, "helm", regexp.MustCompile(`^apiVersion:`)},
+	{Dockerfile, "image", lazy.Regexp(`(?i)^FROM\s`)},
+	{Compose, "compose", lazy.Regexp(`^services:`)},
+	{Kubernetes, "kubernetes", lazy.Regexp(`^kind:\s*(Deployment|StatefulSet|Service|Ingress|Kustomization|(Cron)?Job|ConfigMap)\b`)},
+	{Helm, "helm", lazy.Regexp(`^apiVersion:`)},
 }
 
 // marked are the files of a set that have a line, with that line.

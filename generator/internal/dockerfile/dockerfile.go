@@ -4,9 +4,9 @@ package dockerfile
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
-	"sync"
+
+	"github.com/kitout/kitout/generator/internal/lazy"
 )
 
 // File is one Dockerfile.
@@ -34,15 +34,10 @@ type Instruction struct {
 }
 
 var (
-	directive = compiled(`(?i)^#\s*escape\s*=\s*(\S)\s*$`)
-	anyParser = compiled(`(?i)^#\s*[a-z]+\s*=`)
-	heredoc   = compiled(`<<-?\s*["']?([A-Za-z_][A-Za-z0-9_]*)["']?`)
+	directive = lazy.Regexp(`(?i)^#\s*escape\s*=\s*(\S)\s*$`)
+	anyParser = lazy.Regexp(`(?i)^#\s*[a-z]+\s*=`)
+	heredoc   = lazy.Regexp(`<<-?\s*["']?([A-Za-z_][A-Za-z0-9_]*)["']?`)
 )
-
-// compiled returns an expression that is compiled when it is needed: most commands read no Dockerfile.
-func compiled(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
 
 // Parse reads a Dockerfile.
 func Parse(text string) *File {

@@ -3,9 +3,9 @@
 package makefile
 
 import (
-	"regexp"
 	"strings"
-	"sync"
+
+	"github.com/kitout/kitout/generator/internal/lazy"
 )
 
 // Line is one line of a recipe, its continuations joined.
@@ -25,9 +25,7 @@ type rule struct {
 }
 
 // head is the first line of a rule, compiled when it is needed.
-var head = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^([A-Za-z0-9_./%-]+(?:[ \t]+[A-Za-z0-9_./%-]+)*)[ \t]*::?([^=].*)?$`)
-})
+var head = lazy.Regexp(`^([A-Za-z0-9_./%-]+(?:[ \t]+[A-Za-z0-9_./%-]+)*)[ \t]*::?([^=].*)?$`)
 
 // Parse reads a Makefile.
 func Parse(text string) *File {

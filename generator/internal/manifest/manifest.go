@@ -5,10 +5,10 @@ package manifest
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"github.com/kitout/kitout/generator/internal/lazy"
 )
 
 // Manifest is one file.
@@ -101,23 +101,23 @@ func (m *Manifest) add(d Dependency) {
 	}
 }
 
-var separators = regexp.MustCompile(`[-_.]+`)
+var separators = lazy.Regexp(`[-_.]+`)
 
 // Normal is the form in which names of distributions are compared (PEP 503).
-func Normal(name string) string { return strings.ToLower(separators.ReplaceAllString(name, "-")) }
+func Normal(name string) string { return strings.ToLower(separators().ReplaceAllString(name, "-")) }
 
 var (
-	requirement = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*(.*)$`)
-	egg         = regexp.MustCompile(`[#&]egg=([A-Za-z0-9._-]+)`)
+	requirement = lazy.Regexp(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*(.*)$`)
+	egg         = lazy.Regexp(`[#&]egg=([A-Za-z0-9._-]+)`)
 )
 
 // Requirement reads `name[extra,…]version; marker` (PEP 508), and addresses that name what they bring with #egg=.
 func Requirement(text string) (d Dependency, found bool) {
 	text = strings.TrimSpace(text)
-	if match := egg.FindStringSubmatch(text); match != nil {
+	if match := egg().FindStringSubmatch(text); match != nil {
 		return Dependency{Name: Normal(match[1])}, true
 	}
-	match := requirement.FindStringSubmatch(text)
+	match := requirement().FindStringSubmatch(text)
 	if match == nil || strings.HasPrefix(match[3], ":") || strings.HasPrefix(match[3], "/") || strings.HasPrefix(match[3], "+") {
 		return d, false
 	}
