@@ -111,7 +111,15 @@ type Options struct {
 func Rules() []*Rule {
 	var rules []*Rule
 	for i, section := range [][]Rule{
-		configuration(), dependencies(), containers(), serving(), database(), observability(), security(), delivery(), recovery(),
+		configuration(),
+		dependencies(),
+		slices.Concat(imageRules(), composeRules(), kubernetesRules()),
+		slices.Concat(serverRules(), proxyRules()),
+		database(),
+		observability(),
+		security(),
+		delivery(),
+		recovery(),
 	} {
 		for _, rule := range section {
 			rule.Section = i + 1
