@@ -176,6 +176,19 @@ const (
 	WriteBeside    Resolution = "beside"
 )
 
+// status is what becomes of a file, where nothing can be merged: then it stays.
+func (r Resolution) status() Status {
+	switch r {
+	case ReplaceWithNew:
+		return Replace
+	case WriteBeside:
+		return Beside
+	case KeepExisting, MergeBoth:
+		return Keep
+	}
+	return Conflict
+}
+
 // Resolutions are the values of --on-conflict for a new repository, UpdateResolutions for one that kitout knows.
 var (
 	Resolutions       = []string{string(KeepExisting), string(ReplaceWithNew), string(Fail)}
@@ -218,16 +231,12 @@ func Decide(folder string, changes []Change, decisions Decisions) error {
 			continue
 		}
 		change.Disputed = true
-		switch decisions.about(change.Path) {
-		case ReplaceWithNew:
-			change.Status = Replace
-		case KeepExisting:
-			change.Status = Keep
-		case WriteBeside:
-			change.Status = Beside
-		case MergeBoth:
+		how := decisions.about(change.Path)
+		change.Status = how.status()
+		if how == MergeBoth {
 			change.unite()
-		default:
+		}
+		if change.Status == Conflict {
 			conflicts = append(conflicts, change.Path)
 		}
 	}
@@ -238,9 +247,8 @@ func Decide(folder string, changes []Change, decisions Decisions) error {
 	return nil
 }
 
-// unite adds to a file that exists what it lacks, where the kind of file allows it; otherwise it stays as it is.
+// unite adds to a file that is kept what it lacks, where the kind of file allows it.
 func (c *Change) unite() {
-	c.Status = Keep
 	if c.Policy == Locked {
 		return
 	}

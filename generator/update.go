@@ -152,16 +152,15 @@ func (u *updater) mode(change *Change, old *TrackedFile) {
 func (u *updater) foreign(change *Change) {
 	change.Disputed = true
 	how := u.decisions.aboutOwn(change.Path)
-	switch how {
-	case MergeBoth:
-		if merged, can := merge.Union(change.Path, change.Old, change.Content); can {
-			u.take(change, merged)
-			return
-		}
-		change.Status, change.Why = Beside, "there was a file already, and it cannot be merged: compare it with "+change.Path+BesideSuffix
-	default:
+	if how != MergeBoth {
 		u.resolve(change, how)
+		return
 	}
+	if merged, can := merge.Union(change.Path, change.Old, change.Content); can {
+		u.take(change, merged)
+		return
+	}
+	change.Status, change.Why = Beside, "there was a file already, and it cannot be merged: compare it with "+change.Path+BesideSuffix
 }
 
 // both decides about a file that the user and the templates have changed.
@@ -196,16 +195,12 @@ func (u *updater) take(change *Change, merged merge.Result) {
 }
 
 func (u *updater) resolve(change *Change, how Resolution) {
-	switch how {
-	case ReplaceWithNew:
-		change.Status = Replace
-	case WriteBeside:
-		change.Status = Beside
-	case Fail:
-		change.Status = Conflict
+	change.Status = how.status()
+	switch change.Status {
+	case Conflict:
 		u.conflicts = append(u.conflicts, change.Path)
-	default:
-		change.Status, change.Why = Keep, "stays as you have it, without what kitout has changed"
+	case Keep:
+		change.Why = "stays as you have it, without what kitout has changed"
 	}
 }
 
