@@ -100,7 +100,8 @@ func whatToAdd(catalog *generator.Catalog) (words []string) {
 }
 
 func runAdd(ctx context.Context, catalog *generator.Catalog, flags addFlags, s streams) error {
-	if _, err := resolutionOf(flags.onConflict, generator.UpdateResolutions, generator.KeepExisting); err != nil {
+	resolution, err := resolutionOf(flags.onConflict, generator.UpdateResolutions, generator.KeepExisting)
+	if err != nil {
 		return err
 	}
 	wanted, err := wantedOf(catalog, flags.what)
@@ -157,7 +158,7 @@ func runAdd(ctx context.Context, catalog *generator.Catalog, flags addFlags, s s
 	if err := a.decide(wanted, flags.all, given); err != nil {
 		return err
 	}
-	return a.write(ctx, ask, flags, s)
+	return a.write(ctx, resolution, ask, flags, s)
 }
 
 // decidedBy says which questions and free answers the user has answered.

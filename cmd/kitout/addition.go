@@ -249,11 +249,7 @@ func (a *addition) manifestIsThere() error {
 	}
 }
 
-func (a *addition) write(ctx context.Context, ask bool, flags addFlags, s streams) error {
-	resolution, err := resolutionOf(flags.onConflict, generator.UpdateResolutions, generator.KeepExisting)
-	if err != nil {
-		return err
-	}
+func (a *addition) write(ctx context.Context, resolution generator.Resolution, ask bool, flags addFlags, s streams) (err error) {
 	build := func(d generator.Decisions) ([]generator.Change, error) {
 		changes, err := a.plan.Build(a.folder.Fs)
 		if err != nil {

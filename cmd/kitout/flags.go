@@ -86,6 +86,20 @@ func (f *answerFlags) take(cmd *cobra.Command, catalog *generator.Catalog, free 
 	}
 }
 
+// tell prints the warnings, and the report in the form that was asked for: JSON, or the text of its changes. If words were, it is not done.
+func (f *outputFlags) tell(s streams, warnings []string, report any, folder string, changes []generator.Change) (done bool, err error) {
+	for _, warning := range warnings {
+		fmt.Fprintf(s.err, "warning: %s\n", warning)
+	}
+	switch {
+	case f.json:
+		return true, encode(s, report)
+	case f.diff:
+		return true, printDiff(s.out, folder, changes)
+	}
+	return false, nil
+}
+
 // resolutionOf is what --on-conflict says, or else otherwise.
 func resolutionOf(flag *value, valid []string, otherwise generator.Resolution) (generator.Resolution, error) {
 	if flag.unsaid() {

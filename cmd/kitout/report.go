@@ -83,15 +83,10 @@ func shellWord(s string) string {
 }
 
 func (r *report) print(s streams, flags outputFlags) error {
-	for _, warning := range r.Warnings {
-		fmt.Fprintf(s.err, "warning: %s\n", warning)
+	if done, err := flags.tell(s, r.Warnings, r, r.Folder, r.changes); done {
+		return err
 	}
-	switch {
-	case flags.json:
-		return encode(s, r)
-	case flags.diff:
-		return printDiff(s.out, r.Folder, r.changes)
-	case flags.dryRun:
+	if flags.dryRun {
 		r.list(s.out)
 		return nil
 	}

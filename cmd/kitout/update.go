@@ -253,14 +253,10 @@ func (c *checkout) newUpdateReport(plan *generator.Plan, changes []generator.Cha
 }
 
 func (r *updateReport) print(s streams, flags updateFlags) error {
-	for _, warning := range r.Warnings {
-		fmt.Fprintf(s.err, "warning: %s\n", warning)
+	if done, err := flags.tell(s, r.Warnings, r, r.Folder, r.changes); done {
+		return err
 	}
 	switch {
-	case flags.json:
-		return encode(s, r)
-	case flags.diff:
-		return printDiff(s.out, r.Folder, r.changes)
 	case flags.dryRun:
 		r.list(s.out)
 	case !r.Written:
