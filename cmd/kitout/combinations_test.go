@@ -28,26 +28,7 @@ func TestCombinations(t *testing.T) {
 	must(t, err)
 	options := testOptions(t)
 	parameters := parametersOf(t, catalog)
-	plans := map[string]*generator.Plan{}
-	legal := func(row []int) bool {
-		name := describe(parameters, row)
-		if plan, known := plans[name]; known {
-			return plan != nil
-		}
-		answers, err := catalog.Resolve("shop", nil, givenRow(parameters, row))
-		must(t, err)
-		plan, err := catalog.NewPlan(answers, options)
-		if _, refused := errors.AsType[*generator.UsageError](err); err != nil && !refused {
-			t.Errorf("%s: %v", name, err)
-		}
-		plans[name] = plan
-		return plan != nil
-	}
-	sizes := make([]int, len(parameters))
-	for i, parameter := range parameters {
-		sizes[i] = len(parameter.values)
-	}
-	rows, impossible := coveringArray(sizes, legal)
+	rows, sizes, plans, impossible := coveringPlans(t, catalog, options, parameters, nil)
 	t.Logf("%d combinations of %v values; %d triples are refused", len(rows), sizes, impossible)
 	look := newInspector()
 	for _, row := range rows {
@@ -73,6 +54,39 @@ func TestCombinations(t *testing.T) {
 	}
 	look.python(t)
 	look.report(t)
+}
+
+// coveringPlans makes the plan of each row of a covering array of the parameters, by the row's description. besides, which may be nil, gives more
+// answers than those of the row. Rows that a layer refuses are not in it.
+func coveringPlans(t *testing.T, catalog *generator.Catalog, options generator.Options, parameters []parameter,
+	besides func(generator.Given) generator.Given,
+) (rows [][]int, sizes []int, plans map[string]*generator.Plan, impossible int) {
+	t.Helper()
+	plans = map[string]*generator.Plan{}
+	legal := func(row []int) bool {
+		name := describe(parameters, row)
+		if plan, known := plans[name]; known {
+			return plan != nil
+		}
+		given := []generator.Given{givenRow(parameters, row)}
+		if besides != nil {
+			given = append(given, besides(given[0]))
+		}
+		answers, err := catalog.Resolve("shop", nil, given...)
+		must(t, err)
+		plan, err := catalog.NewPlan(answers, options)
+		if _, refused := errors.AsType[*generator.UsageError](err); err != nil && !refused {
+			t.Errorf("%s: %v", name, err)
+		}
+		plans[name] = plan
+		return plan != nil
+	}
+	sizes = make([]int, len(parameters))
+	for i, parameter := range parameters {
+		sizes[i] = len(parameter.values)
+	}
+	rows, impossible = coveringArray(sizes, legal)
+	return rows, sizes, plans, impossible
 }
 
 // applyTwice wants that a second apply finds nothing to do.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -49,28 +48,9 @@ func TestAddedFilesAreWhole(t *testing.T) {
 			parameters = append(parameters, p)
 		}
 	}
-	plans := map[string]*generator.Plan{}
-	legal := func(row []int) bool {
-		name := describe(parameters, row)
-		if plan, known := plans[name]; known {
-			return plan != nil
-		}
-		given := givenRow(parameters, row)
-		application := generator.Given{Origin: "%s", Values: existing[given.Values["framework"][0]]}
-		answers, err := catalog.Resolve("shop", nil, given, application)
-		must(t, err)
-		plan, err := catalog.NewPlan(answers, options)
-		if _, refused := errors.AsType[*generator.UsageError](err); err != nil && !refused {
-			t.Errorf("%s: %v", name, err)
-		}
-		plans[name] = plan
-		return plan != nil
-	}
-	sizes := make([]int, len(parameters))
-	for i, p := range parameters {
-		sizes[i] = len(p.values)
-	}
-	rows, _ := coveringArray(sizes, legal)
+	rows, _, plans, _ := coveringPlans(t, catalog, options, parameters, func(given generator.Given) generator.Given {
+		return generator.Given{Origin: "%s", Values: existing[given.Values["framework"][0]]}
+	})
 	if len(rows) < 20 {
 		t.Fatalf("only %d combinations", len(rows))
 	}
