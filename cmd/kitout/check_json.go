@@ -112,10 +112,10 @@ type (
 		Physical sarifPhysical `json:"physicalLocation"`
 	}
 	sarifPhysical struct {
-		Artifact sarifArtifact `json:"artifactLocation"`
-		Region   *sarifRegion  `json:"region,omitempty"`
+		File   sarifFile    `json:"artifactLocation"`
+		Region *sarifRegion `json:"region,omitempty"`
 	}
-	sarifArtifact struct {
+	sarifFile struct {
 		URI string `json:"uri"`
 	}
 	sarifRegion struct {
@@ -169,7 +169,7 @@ func (c *checked) locations(finding check.Finding) []sarifLocation {
 	if name == "" {
 		return nil
 	}
-	return []sarifLocation{{sarifPhysical{sarifArtifact{(&url.URL{Path: name}).EscapedPath()}, &sarifRegion{max(finding.Line, 1)}}}}
+	return []sarifLocation{{sarifPhysical{sarifFile{(&url.URL{Path: name}).EscapedPath()}, &sarifRegion{max(finding.Line, 1)}}}}
 }
 
 // fingerprint stays the same when lines are added above: it is made from the text of the line, not from its number.

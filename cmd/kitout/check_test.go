@@ -176,10 +176,10 @@ func TestSARIF(t *testing.T) {
 			continue
 		}
 		place := result.Locations[0].Physical
-		if place.Region == nil || place.Region.StartLine < 1 || strings.HasPrefix(place.Artifact.URI, "/") || strings.Contains(place.Artifact.URI, "://") {
+		if place.Region == nil || place.Region.StartLine < 1 || strings.HasPrefix(place.File.URI, "/") || strings.Contains(place.File.URI, "://") {
 			t.Errorf("%+v", place)
 		}
-		uris[place.Artifact.URI] = true
+		uris[place.File.URI] = true
 		prints[result.Fingerprints["kitout/v1"]] = true
 		suppressed += len(result.Suppressions)
 	}

@@ -38,7 +38,7 @@ func TestRules(t *testing.T) {
 			}
 			facts, want := parseComment(string(archive.Comment))
 			good, bad := fixture(t, archive, "good", facts), fixture(t, archive, "bad", facts)
-			if rule.when != nil && !(rule.when(good) && rule.when(bad)) {
+			if rule.when != nil && (!rule.when(good) || !rule.when(bad)) {
 				t.Fatalf("applies to good: %v, to bad: %v", rule.when(good), rule.when(bad))
 			}
 			if got := places(rule.findings(good)); len(got) > 0 {

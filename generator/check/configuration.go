@@ -110,7 +110,7 @@ func debugSetting(_ *repository, a python.Assignment) string {
 }
 
 func debugArgument(call python.Called) string {
-	value, given := call.Value.Keyword("debug")
+	value, given := call.Keyword("debug")
 	starts := strings.HasSuffix(call.Text, ".run") || strings.HasSuffix(call.Text, ".FastAPI") || strings.HasSuffix(call.Text, ".Starlette")
 	if given && starts && isTrue(value) && !call.Main {
 		return "debug is on"
@@ -203,7 +203,7 @@ func anyHost(_ *repository, a python.Assignment) string {
 }
 
 func anyHostArgument(call python.Called) string {
-	if hosts, given := call.Value.Keyword("allowed_hosts"); given && slices.Contains(hosts.Strings(), "*") {
+	if hosts, given := call.Keyword("allowed_hosts"); given && slices.Contains(hosts.Strings(), "*") {
 		return "every host name is accepted"
 	}
 	return ""

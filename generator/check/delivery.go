@@ -301,7 +301,7 @@ func workflowRules() []Rule {
 		},
 		{
 			ID: "actions-credentials", Severity: Note, Title: "The checkout leaves no token behind",
-			Why: "It stays in .git/config, where every later step and every uploaded artifact has it.",
+			Why: "It stays in .git/config, where every later step and everything that is uploaded has it.",
 			Fix: "with: {persist-credentials: false}", Add: "ci=github",
 			when: hasWorkflow,
 			find: func(r *repository) (findings []Finding) {

@@ -88,7 +88,7 @@ func (r *repository) readCode() *code {
 		found, findings := all.words.In(data), map[string][]Finding{}
 		var m *module
 		for _, look := range looks {
-			if found.Meets(look.any) && !(look.settings && forDevelopment(name)) {
+			if found.Meets(look.any) && (!look.settings || !forDevelopment(name)) {
 				if m == nil {
 					m = newModule(name, data)
 				}

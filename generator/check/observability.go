@@ -92,7 +92,8 @@ func observability() []Rule {
 
 var (
 	jsonLogs = []string{
-		"JsonFormatter", "JSONFormatter", "JsonLog", "JSONLog", "jsonlogger", "json_log", "json_formatter", "jsonformatter", "structlog", "ecs_logging", "serialize=True",
+		"JsonFormatter", "JSONFormatter", "JsonLog", "JSONLog", "jsonlogger", "json_log", "json_formatter", "jsonformatter", "structlog", "ecs_logging",
+		"serialize=True", //nolint:misspell // loguru spells it so
 	}
 	requestIDs = []string{
 		"request_id", "request-id", "Request-ID", "Request-Id", "REQUEST_ID", "requestId", "correlation_id", "correlation-id", "Correlation-ID", "trace_id", "traceparent",

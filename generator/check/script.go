@@ -26,7 +26,7 @@ func (r *repository) readScripts() (scripts []script) {
 		}
 		text := r.text(name)
 		first, _, _ := strings.Cut(text, "\n")
-		if extension == "" && !(strings.HasPrefix(first, "#!") && strings.HasSuffix(strings.TrimSpace(first), "sh")) {
+		if extension == "" && (!strings.HasPrefix(first, "#!") || !strings.HasSuffix(strings.TrimSpace(first), "sh")) {
 			continue
 		}
 		scripts = append(scripts, script{name, text, shell.Parse(text)})

@@ -312,7 +312,7 @@ func (r *repository) isFinal(s service) bool {
 func shortGrace(r *repository) (findings []Finding) {
 	wanted := r.graceful()
 	for _, s := range r.services() {
-		if !slices.ContainsFunc(s.commands(), isServer) && !(r.isFinal(s) && !s.value("command").There()) {
+		if !slices.ContainsFunc(s.commands(), isServer) && (!r.isFinal(s) || s.value("command").There()) {
 			continue
 		}
 		grace := 10 * time.Second // Docker's

@@ -60,7 +60,7 @@ func (t *tally) confidence() float64 { return math.Round(min(1-t.doubt, certain)
 func (t *tally) evidence() (all []Evidence) {
 	slices.SortStableFunc(t.hits, func(a, b hit) int { return cmp.Compare(b.weight, a.weight) })
 	for _, hit := range t.hits {
-		if !slices.ContainsFunc(all, func(e Evidence) bool { return e.String() == hit.Evidence.String() }) && len(all) < most {
+		if !slices.ContainsFunc(all, func(e Evidence) bool { return e.String() == hit.String() }) && len(all) < most {
 			all = append(all, hit.Evidence)
 		}
 	}

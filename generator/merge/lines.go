@@ -7,16 +7,6 @@ import (
 	"github.com/aymanbagabas/go-udiff/lcs"
 )
 
-// Lines takes the changes from base to theirs over into ours, line by line. Changes that touch each other are a conflict, unless
-// they are the same one. The ends of the lines, a byte order mark and an unfinished last line are as in ours, and no reason for a
-// conflict.
-func Lines(base, ours, theirs []byte) Result {
-	if result, done := oneSided(base, ours, theirs); done {
-		return result
-	}
-	return mergeLines(base, ours, theirs, ifContained)
-}
-
 // inserts says what becomes of two insertions in one place.
 type inserts int
 

@@ -1,4 +1,4 @@
-// Package merge brings together two texts of one file: with the text that both came from (Merge, Lines), or without (Union).
+// Package merge brings together two texts of one file: with the text that both came from (Merge), or without (Union).
 // What the user has wins wherever only one can, and stays byte for byte; what cannot be settled is left between markers.
 package merge
 
@@ -35,6 +35,9 @@ func Marked(text []byte) bool {
 
 // Merge takes the changes from base to theirs over into ours, by line, or by key where the path is one of TOML, YAML or JSON
 // and lines do not do: a merge by line that leaves a conflict, or a text that means something else than each change alone.
+//
+// By line, changes that touch each other are a conflict, unless they are the same one. The ends of the lines, a byte order mark and an
+// unfinished last line are as in ours, and no reason for a conflict.
 func Merge(name string, base, ours, theirs []byte) Result {
 	if result, done := oneSided(base, ours, theirs); done {
 		return result

@@ -132,7 +132,7 @@ func TestOneSided(t *testing.T) {
 	a, b := []byte("a\r\nx\n"), []byte("\ufeffb")
 	for _, path := range []string{"a.txt", "a.toml", "a.yaml", "a.json", ".gitignore"} {
 		for _, c := range []struct{ base, ours, theirs, want []byte }{{a, a, b, b}, {a, b, a, b}, {a, b, b, b}, {nil, nil, b, b}, {b, nil, b, nil}} {
-			for name, merged := range map[string]Result{"Merge": Merge(path, c.base, c.ours, c.theirs), "Lines": Lines(c.base, c.ours, c.theirs)} {
+			for name, merged := range map[string]Result{"Merge": Merge(path, c.base, c.ours, c.theirs), "Lines": Merge("notes.txt", c.base, c.ours, c.theirs)} {
 				if !bytes.Equal(merged.Text, c.want) || merged.Conflicts != 0 {
 					t.Errorf("%s(%s, %q, %q, %q) = %q", name, path, c.base, c.ours, c.theirs, merged.Text)
 				}

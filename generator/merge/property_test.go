@@ -35,10 +35,10 @@ func checkKept(t *testing.T, base, side, merged []byte) {
 
 func checkLines(t *testing.T, base, ours, theirs []byte) {
 	t.Helper()
-	merged := Lines(base, ours, theirs)
+	merged := Merge("notes.txt", base, ours, theirs)
 	checkKept(t, base, ours, merged.Text)
 	checkKept(t, base, theirs, merged.Text)
-	if again := Lines(theirs, merged.Text, theirs); !bytes.Equal(again.Text, merged.Text) || again.Conflicts > 0 {
+	if again := Merge("notes.txt", theirs, merged.Text, theirs); !bytes.Equal(again.Text, merged.Text) || again.Conflicts > 0 {
 		t.Errorf("another merge changes something: %q, %q", merged.Text, again.Text)
 	}
 	if bytes.Equal(base, ours) {
@@ -103,7 +103,7 @@ func TestDisjointEditsCommute(t *testing.T) {
 		first := change(lines, "a", 0, middle)
 		want := strings.Join(first[:len(first)-(20-middle)], "") + strings.Join(second[middle:], "")
 		base, a, b := join(lines), join(first), join(second)
-		for _, merged := range []Result{Lines(base, a, b), Lines(base, b, a)} {
+		for _, merged := range []Result{Merge("notes.txt", base, a, b), Merge("notes.txt", base, b, a)} {
 			if string(merged.Text) != want || merged.Conflicts > 0 {
 				t.Fatalf("base %q\na %q\nb %q\ngot %q\nwant %q", base, a, b, merged.Text, want)
 			}

@@ -199,7 +199,7 @@ func addRequirements(_, ours, theirs, eol string) (string, bool) {
 	var added []block
 	for _, b := range blocks(theirs, false) {
 		line := strings.TrimSpace(b.lines[0])
-		if name := distribution(line); !known[name] && !(index && isIndex(line)) {
+		if name := distribution(line); !known[name] && (!index || !isIndex(line)) {
 			added = append(added, b)
 		}
 	}

@@ -76,11 +76,3 @@ func (f *File) commands(target string, seen map[string]bool) (lines []Line) {
 	}
 	return append(lines, rule.lines...)
 }
-
-// Targets are the names of all targets.
-func (f *File) Targets() (names []string) {
-	for name := range f.rules {
-		names = append(names, name)
-	}
-	return names
-}

@@ -44,7 +44,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("a: a\n\tb \\\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		file := Parse(text)
-		for _, target := range file.Targets() {
+		for target := range file.rules {
 			for _, line := range file.Commands(target) {
 				if line.Line < 1 || line.Line > strings.Count(text, "\n")+1 {
 					t.Errorf("%+v", line)

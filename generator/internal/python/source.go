@@ -75,9 +75,6 @@ type Parameter struct {
 	Optional bool // it has a default, or takes what is left
 }
 
-// Path is the function's dotted name within the module.
-func (f Function) Path() string { return join(f.Scope, f.Name) }
-
 // Class is a definition; Bases are dotted names, resolved.
 type Class struct {
 	Place

@@ -189,7 +189,7 @@ func TestParse(t *testing.T) {
 		for _, r := range f.Returns {
 			parts = append(parts, "-> "+write(r))
 		}
-		note(f.Place, "def %s %s", f.Path(), strings.Join(parts, " "))
+		note(f.Place, "def %s %s", join(f.Scope, f.Name), strings.Join(parts, " "))
 	}
 	for _, c := range source.Classes {
 		note(c.Place, "class %s %v", c.Name, c.Bases)
