@@ -243,9 +243,13 @@ func (l *Layer) each(add func(list, name string, when []Condition, item map[stri
 		for i, command := range x.Commands {
 			commands[i] = command
 		}
+		variables := make([]any, len(x.Variables))
+		for i, v := range x.Variables {
+			variables[i] = map[string]any{"name": v.Name, "secret": v.Secret, "help": v.Help}
+		}
 		item := map[string]any{
 			"name": x.Name, "help": x.Help, "part_of": x.PartOf, "stage": x.Stage, "services": x.Services,
-			"report": x.Report, "commands": commands,
+			"variables": variables, "report": x.Report, "commands": commands,
 		}
 		if err := add("tasks", x.Name, x.When, item); err != nil {
 			return err

@@ -98,14 +98,22 @@ type Service struct {
 
 // Task is a make target, and a step of every CI system when it has a stage.
 type Task struct {
-	Name     string      `yaml:"name"`
-	Help     string      `yaml:"help"`
-	PartOf   string      `yaml:"part_of"`
-	Stage    string      `yaml:"stage"`
-	Services []string    `yaml:"services"`
-	Report   string      `yaml:"report"`
-	Commands []string    `yaml:"commands"`
-	When     []Condition `yaml:"when"`
+	Name      string      `yaml:"name"`
+	Help      string      `yaml:"help"`
+	PartOf    string      `yaml:"part_of"`
+	Stage     string      `yaml:"stage"` // one of TaskStages, or empty: not in CI
+	Services  []string    `yaml:"services"`
+	Variables []Variable  `yaml:"variables"`
+	Report    string      `yaml:"report"`
+	Commands  []string    `yaml:"commands"`
+	When      []Condition `yaml:"when"`
+}
+
+// Variable is an environment variable that a task reads from the store of the CI system.
+type Variable struct {
+	Name   string `yaml:"name"`
+	Secret bool   `yaml:"secret"` // masked, and given to this task alone
+	Help   string `yaml:"help"`
 }
 
 // Lock is a file that a lock writer makes from the packages of some groups, or from packages of its own.
@@ -191,6 +199,10 @@ var (
 	stages        = []string{"build", "run"}
 )
 
+// TaskStages are the stages of a pipeline, in the order in which every CI system runs them. The fact base.pipeline says what
+// each needs.
+var TaskStages = []string{"check", "test", "recovery", "scan", "image", "publish", "deploy"}
+
 // check fills in defaults and refuses values that nothing would understand.
 func (l *Layer) check() error {
 	if l.Title == "" {
@@ -228,6 +240,11 @@ func (l *Layer) check() error {
 		}
 		if !slices.Contains(settingScopes, s.Scope) {
 			return fmt.Errorf("setting %s: scope %q is none of %s", s.Name, s.Scope, strings.Join(settingScopes, ", "))
+		}
+	}
+	for _, t := range l.Tasks {
+		if t.Stage != "" && !slices.Contains(TaskStages, t.Stage) {
+			return fmt.Errorf("task %s: stage %q is none of %s", t.Name, t.Stage, strings.Join(TaskStages, ", "))
 		}
 	}
 	for pattern, rule := range l.Files {
