@@ -19,9 +19,15 @@ require (
 	golang.org/x/tools v0.52.0
 )
 
-require github.com/bmatcuk/doublestar/v4 v4.10.4
+require (
+	github.com/bmatcuk/doublestar/v4 v4.10.4
+	mvdan.cc/sh/v3 v3.14.1
+)
 
-require mvdan.cc/sh/v3 v3.14.1 // indirect
+require (
+	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
+	github.com/russross/blackfriday/v2 v2.1.0 // indirect
+)
 
 require (
 	charm.land/bubbles/v2 v2.0.0 // indirect
