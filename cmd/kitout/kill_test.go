@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -272,38 +274,6 @@ func age(t *testing.T, dir string) {
 		return nil
 	}))
 	must(t, exec.Command("find", dir, "-type", "d", "-empty", "-delete").Run())
-}
-
-func copyTree(t *testing.T, from, to string) {
-	t.Helper()
-	if output, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-}
-
-// contents are the mode and the text of everything in a folder but the journals.
-func contents(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	found := map[string]string{}
-	must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if path == filepath.Join(dir, ".kitout", "undo") {
-			return fs.SkipDir
-		}
-		info, err := entry.Info()
-		must(t, err)
-		text := info.Mode().String()
-		if entry.Type().IsRegular() {
-			data, err := os.ReadFile(path)
-			must(t, err)
-			text += " " + string(data)
-		}
-		found[path[len(dir):]] = text
-		return nil
-	}))
-	return found
 }
 
 // killAfter runs kitout and kills it, and the git that it runs, when the time is up.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -8,18 +10,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// sampleOf copies a sample repository, and writes files into the copy.
-func sampleOf(t *testing.T, name string, files map[string]string) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), name)
-	must(t, os.CopyFS(dir, os.DirFS(filepath.Join("../../testdata/repositories", name, "repository"))))
-	for file, text := range files {
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
-		must(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644))
-	}
-	return dir
-}
 
 func textOf(t *testing.T, dir, name string) string {
 	t.Helper()
