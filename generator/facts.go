@@ -248,7 +248,7 @@ func (l *Layer) each(add func(list, name string, when []Condition, item map[stri
 			variables[i] = map[string]any{"name": v.Name, "secret": v.Secret, "help": v.Help}
 		}
 		item := map[string]any{
-			"name": x.Name, "help": x.Help, "part_of": x.PartOf, "stage": x.Stage, "services": x.Services,
+			"name": x.Name, "help": x.Help, "part_of": x.PartOf, "stage": x.Stage, "needs": x.Needs, "services": x.Services,
 			"variables": variables, "report": x.Report, "commands": commands,
 		}
 		if err := add("tasks", x.Name, x.When, item); err != nil {

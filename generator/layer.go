@@ -102,6 +102,7 @@ type Task struct {
 	Help      string      `yaml:"help"`
 	PartOf    string      `yaml:"part_of"`
 	Stage     string      `yaml:"stage"` // one of TaskStages, or empty: not in CI
+	Needs     []string    `yaml:"needs"` // the tasks that have to be done before
 	Services  []string    `yaml:"services"`
 	Variables []Variable  `yaml:"variables"`
 	Report    string      `yaml:"report"`
