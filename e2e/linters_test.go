@@ -91,12 +91,36 @@ var linters = []linter{
 		"deploy/prometheus/alerts.yml", "groups: [{name: x, rules: [{alert: Y, expr: sum(}]}]\n", "could not parse expression",
 	},
 	{
-		"promtool check config", tool("promtool", "check", "config", "deploy/prometheus/prometheus.yml"),
+		"promtool check recording rules", tool("promtool", "check", "rules", "deploy/prometheus/rules.yml"),
+		"deploy/prometheus/rules.yml", "groups: [{name: x, rules: [{record: a-b, expr: up}]}]\n", "invalid recording rule name",
+	},
+	{
+		// The token is where the server runs
+		"promtool check config", tool("promtool", "check", "config", "--syntax-only", "deploy/prometheus/prometheus.yml"),
 		"deploy/prometheus/prometheus.yml", "scrape_confs: []\n", "scrape_confs not found",
 	},
 	{
 		"promtool test rules", tool("promtool", "test", "rules", "deploy/prometheus/alerts_test.yml"),
 		"deploy/prometheus/alerts.yml", "groups: []\n", "exp:",
+	},
+	{
+		"promtool test recording rules", tool("promtool", "test", "rules", "deploy/prometheus/rules_test.yml"),
+		"deploy/prometheus/rules.yml", "groups: []\n", "exp:",
+	},
+	{
+		"amtool check-config", tool("amtool", "check-config", "deploy/prometheus/alertmanager.yml"),
+		"deploy/prometheus/alertmanager.yml", "route: {receiver: nobody}\nreceivers: [{name: page}]\n", "undefined receiver",
+	},
+	{
+		"amtool config routes test", tool("amtool", "config", "routes", "test", "--config.file", "deploy/prometheus/alertmanager.yml",
+			"--verify.receivers", "page", "severity=page"),
+		"deploy/prometheus/alertmanager.yml", "route: {receiver: page, routes: [{receiver: ticket, matchers: [severity=page]}]}\nreceivers: [{name: page}, {name: ticket}]\n",
+		"did not match",
+	},
+	{
+		"docker compose with monitoring",
+		program("docker", "compose", "--file", "compose.yaml", "--file", "compose.monitoring.yaml", "config", "--quiet"),
+		"compose.monitoring.yaml", "services: {prometheus: {image: p, networks: [nowhere]}}\n", "undefined network",
 	},
 	{
 		"editorconfig", tool("editorconfig-checker", "-no-color", "-disable-indent-size", "-exclude", `^\.kitout/`),
