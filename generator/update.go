@@ -112,7 +112,7 @@ func (u *updater) file(file File) error {
 	case now == nil && u.repository.emptied(file.Path):
 		change.Status = Keep
 	case now == nil:
-	case file.Policy == Secret, file.Policy == Once && old != nil && u.plan.layer(old.Layer) != nil:
+	case file.Policy == Secret, file.Policy == Once && old != nil && u.plan.layer(old.Layer) != nil && !u.outdated(old, now.Content):
 		change.Status = Keep
 	case bytes.Equal(now.Content, file.Content):
 		change.Status = Identical
@@ -128,6 +128,21 @@ func (u *updater) file(file File) error {
 	u.mode(&change, old)
 	u.changes = append(u.changes, change)
 	return nil
+}
+
+// outdated reports whether a file that is the user's own from the start was made for other answers, and never edited.
+func (u *updater) outdated(old *TrackedFile, content []byte) bool {
+	return old.isText(content) && !u.sameChoices()
+}
+
+// sameChoices reports whether the record was made for the choices of the plan.
+func (u *updater) sameChoices() bool {
+	for question, choices := range u.plan.Answers.Choices {
+		if !slices.Equal(choices, u.repository.Record.Answers[question]) {
+			return false
+		}
+	}
+	return true
 }
 
 // mode settles whether a file that stays is executable: as rendered, unless the user has changed that.
