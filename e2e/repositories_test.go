@@ -38,9 +38,9 @@ func TestRepositories(t *testing.T) {
 	}
 }
 
-// inDevelopment installs, tests and starts one repository.
+// inDevelopment installs, tests and starts one repository, whose tests need no runner but the standard library's.
 func inDevelopment(t *testing.T, framework, kind, tool string) {
-	r := generateWith(t, tool, "--framework", framework, "--database", kind)
+	r := generateWith(t, tool, "--framework", framework, "--database", kind, "--tests", "unittest")
 	r.configure("DATABASE_URL", r.newStore(kind, "shop_"+framework+"_"+tool).url)
 	r.make("setup")
 	r.isComplete()
