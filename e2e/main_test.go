@@ -15,6 +15,7 @@ import (
 var (
 	frameworks = []string{"django", "flask", "fastapi"}
 	databases  = []string{"sqlite", "postgres", "mysql"}
+	configs    = []string{"environ", "pydantic", "dynaconf"}
 )
 
 // thorough asks for every combination where a sample will do for each change.

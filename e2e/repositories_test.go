@@ -11,26 +11,27 @@ import (
 )
 
 // TestRepositories takes each framework on each database from nothing to a drilled restore, and through the loss of its
-// example. Each dependency tool meets each framework and each database once.
+// example. Each dependency tool meets each framework and each database once,
+// and what reads the settings meets each of the three.
 func TestRepositories(t *testing.T) {
 	t.Parallel()
 	for i, framework := range frameworks {
 		for j, tool := range depsTools {
 			// The last tool meets databases that the framework has met: its repositories are only installed, tested and started
-			kind := databases[(i+j)%len(databases)]
+			kind, config := databases[(i+j)%len(databases)], configs[(i+2*j)%len(configs)]
 			t.Run(framework+"/"+kind+"/"+tool, func(t *testing.T) {
 				t.Parallel()
 				if j < len(databases) {
-					inProduction(t, framework, kind, tool)
+					inProduction(t, framework, kind, tool, config)
 				} else {
-					inDevelopment(t, framework, kind, tool)
+					inDevelopment(t, framework, kind, tool, config)
 				}
 			})
 			for k, kind := range databases {
 				if thorough && k != (i+j)%len(databases) {
 					t.Run(framework+"/"+kind+"/"+tool, func(t *testing.T) {
 						t.Parallel()
-						inDevelopment(t, framework, kind, tool)
+						inDevelopment(t, framework, kind, tool, configs[(i+j+k)%len(configs)])
 					})
 				}
 			}
@@ -39,8 +40,8 @@ func TestRepositories(t *testing.T) {
 }
 
 // inDevelopment installs, tests and starts one repository, whose tests need no runner but the standard library's.
-func inDevelopment(t *testing.T, framework, kind, tool string) {
-	r := generateWith(t, tool, "--framework", framework, "--database", kind, "--tests", "unittest")
+func inDevelopment(t *testing.T, framework, kind, tool, config string) {
+	r := generateWith(t, tool, "--framework", framework, "--database", kind, "--tests", "unittest", "--config", config)
 	r.configure("DATABASE_URL", r.newStore(kind, "shop_"+framework+"_"+tool).url)
 	r.make("setup")
 	r.isComplete()
@@ -53,8 +54,8 @@ func inDevelopment(t *testing.T, framework, kind, tool string) {
 }
 
 // inProduction does all that there is to be done with one repository.
-func inProduction(t *testing.T, framework, kind, tool string) {
-	r := generateWith(t, tool, "--framework", framework, "--database", kind)
+func inProduction(t *testing.T, framework, kind, tool, config string) {
+	r := generateWith(t, tool, "--framework", framework, "--database", kind, "--config", config)
 	data := r.newStore(kind, "shop_"+framework)
 	r.configure("DATABASE_URL", data.url)
 	calls := r.recordCalls()
