@@ -66,6 +66,10 @@ var linters = []linter{
 		".github/dependabot.yml", "version: 2\nupdates: [{package-ecosystem: pip}]\n", "Schema validation errors",
 	},
 	{
+		"schema of Renovate", tool("check-jsonschema", "--builtin-schema", "vendor.renovate", "renovate.json"),
+		"renovate.json", "{\"packageRules\": [{\"minimumReleaseAge\": 7}]}\n", "Schema validation errors",
+	},
+	{
 		"schema of Compose", tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml", "compose.dev.yaml"),
 		"compose.dev.yaml", "services: {app: {prots: []}}\n", "Schema validation errors",
 	},
@@ -221,10 +225,13 @@ func (r *repository) lints() {
 // TestLintersFail proves for each linter that it finds something where there is something.
 func TestLintersFail(t *testing.T) {
 	t.Parallel()
-	r := generate(t, "--database", "postgres")
+	usual, plain := generate(t, "--database", "postgres"), generate(t, "--ci", "none")
 	for _, l := range linters {
 		t.Run(l.name, func(t *testing.T) {
-			r := &repository{t: t, dir: r.dir, env: r.env}
+			r := &repository{t: t, dir: usual.dir, env: usual.env}
+			if _, err := os.Stat(r.path(l.file)); err != nil {
+				r.dir = plain.dir
+			}
 			command := l.command(r)
 			r.breaks(l.file, func(string) string { return l.broken }, l.why, command[0], command[1:]...)
 		})
