@@ -92,7 +92,7 @@ func TestLintPipelines(t *testing.T) {
 	for i, tool := range depsTools {
 		for j, index := range []string{"https://packages.example.com/simple/", machineIndex()} {
 			for k, system := range []string{"github", "none"} {
-				r := generate(t, "--deps", tool, "--ci", system, "--index-url", index, "--no-git",
+				r := generate(t, "--deps", tool, "--ci", system, "--index-url", index,
 					"--framework", frameworks[(i+j+k)%len(frameworks)], "--database", databases[(i+k)%len(databases)])
 				for _, l := range linters {
 					if strings.HasPrefix(l.file, ".github/") && system == "github" || l.file == "renovate.json" && system == "none" {
