@@ -1,8 +1,9 @@
 // Runs a declarative Jenkinsfile as a multibranch job does, as far as our pipelines go:
 //   groovy jenkins.groovy JENKINSFILE                     reads all of it and runs nothing
 //   groovy jenkins.groovy JENKINSFILE BRANCH REPOSITORY   runs the stages of a branch
-// A section or step that is not here is refused. Credentials come from the environment, as CREDENTIAL_<id>, and reach only the
-// steps around which they are asked for. AGREED answers what a person is asked; without it the build ends there. Of an axis it takes the last value, with EVERY_CELL all of them.
+// A section or step that is not here is refused. FIRST names a stage to start at, as Jenkins can start again from one.
+// Credentials come from the environment, as CREDENTIAL_<id>, and reach only the steps around which they are asked for. AGREED
+// answers what a person is asked; without it the build ends there. Of an axis it takes the last value, with EVERY_CELL all.
 import groovy.io.FileType
 import java.nio.file.FileSystems
 
@@ -204,7 +205,7 @@ class Stage {
 class Stages {
     Build build; List<Stage> all = []
     def stage(String name, Closure body) { all << new Stage(build: build, name: name).with { Build.evaluate(body, it); it } }
-    void run(Map env) { all.each { it.run(env) } }
+    void run(Map env, String first = null) { all.dropWhile { first && it.name != first }.each { it.run(env) } }
 }
 
 class Pipeline {
@@ -225,7 +226,7 @@ try {
     binding.setVariable('pipeline', { Closure body -> found = new Pipeline(build: build); Build.evaluate(body, found) })
     new GroovyShell(binding).evaluate(new File(args[0]))
     if (!found?.agent || !found.stages) throw new IllegalStateException('no pipeline with an agent and stages')
-    found.stages.run(found.env)
+    found.stages.run(found.env, System.getenv('FIRST'))
 } catch (IllegalStateException | MissingMethodException | MissingPropertyException |
     org.codehaus.groovy.control.CompilationFailedException e) {
     Mask.say(e.message)

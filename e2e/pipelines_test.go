@@ -465,6 +465,9 @@ func TestJenkins(t *testing.T) {
 	r.onBranch("topic")
 	command := jenkins("Jenkinsfile", "topic", r.dir)(r)
 	start := time.Now()
+	if thorough {
+		r = r.with("EVERY_CELL=yes")
+	}
 	output := r.run(command[0], command[1:]...)
 	t.Logf("%5.1f s  the pipeline", time.Since(start).Seconds())
 	for _, promise := range []string{"[stage] check", "Required test coverage", "drill passed", "+ make image", "RESULT SUCCESS"} {
@@ -473,7 +476,8 @@ func TestJenkins(t *testing.T) {
 		}
 	}
 	r.breaksTest()
-	r.fails("RESULT FAILURE", command[0], append(command[1:len(command)-2], "main", r.dir)...)
+	command = jenkins("Jenkinsfile", "main", r.dir)(r)
+	r.with("FIRST=test").fails("RESULT FAILURE", command[0], command[1:]...)
 }
 
 // TestTravis runs the jobs of a pull request, of the tests those on the newest Python.
