@@ -233,6 +233,7 @@ var words = map[string]string{
 	"scan=trivy":         `trivy`,
 	"scan=snyk":          `snyk`,
 	"tests=pytest":       `pytest`,
+	"tests=unittest":     `unittest`,
 	"metrics=prometheus": `prometheus`,
 	"metrics=datadog":    `datadog|ddtrace`,
 	"metrics=newrelic":   `newrelic|new relic`,
