@@ -118,9 +118,20 @@ HEALTHCHECK --start-period=1s --interval=1s --retries=5 CMD ["false"]`)
 
 	narrow := d.derives("a column that former code does not fill",
 		aTableMore+migration("narrow", "later", "ALTER TABLE notes ADD COLUMN narrow INTEGER NOT NULL"))
-	if told := d.says("scripts/deploy", narrow.file); !strings.Contains(told, "WARNING: the code that runs does not work on the database") {
-		t.Errorf("a schema that former code does not fit:\n%s", told)
-	}
+	d.underLoad("a release that the machine interrupts, and once more", func() {
+		one := d.starts("scripts/deploy", narrow.file)
+		d.awaitLog(narrow, "starting the new application")
+		d.interrupts()
+		if told, err := one.wait(); err == nil || !strings.Contains(told, "ended before it came to an end") {
+			t.Errorf("an interrupted release: %v\n%s", err, told)
+		}
+		told := d.says("scripts/deploy", narrow.file)
+		for _, text := range []string{"WARNING: the code that runs does not work on the database", "has left something, which is taken away"} {
+			if !strings.Contains(told, text) {
+				t.Errorf("the same again does not say %q:\n%s", text, told)
+			}
+		}
+	})
 	d.expectRuns(narrow)
 	told := d.refuses("the column notes.narrow needs a value", "scripts/rollback")
 	d.expectRuns(narrow)
@@ -359,6 +370,27 @@ func (d *deployment) awaitLog(r release, text string) {
 		return nil
 	}); err != nil {
 		d.t.Fatal(err)
+	}
+}
+
+// interrupts ends at once whatever has the lock, as the machine does that goes down.
+func (d *deployment) interrupts() {
+	d.t.Helper()
+	opened, err := filepath.Glob("/proc/[0-9]*/fd/9")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	ended := 0
+	for _, file := range opened {
+		if target, _ := os.Readlink(file); target == filepath.Join(d.server, "lock") {
+			process, _ := strconv.Atoi(strings.Split(file, "/")[2])
+			if syscall.Kill(process, syscall.SIGKILL) == nil {
+				ended++
+			}
+		}
+	}
+	if ended == 0 {
+		d.t.Error("nothing has the lock")
 	}
 }
 
