@@ -13,6 +13,7 @@ func (r *repository) checksFail(framework string) {
 		{"lint", "import os\n", "F401"},
 		{"lint", "name  =  1\n", "would be reformatted"},
 		{"types", "name: int = \"text\"\n", "[assignment]"},
+		{"security", "password = \"hunter2hunter2\"\n", "B105"},
 		{"security", "import subprocess\n\nsubprocess.run(\"true\", shell=True)\n", "B602"},
 	} {
 		writeFile(r.t, r.path(file), test.code)

@@ -1,0 +1,236 @@
+package e2e
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// standIns are images under the names of scanners that are not to be had everywhere: of Trivy the real program, which must not
+// ask for its database; of the others a recorder of what it is called with.
+const standIns = `FROM debian:trixie-slim AS trivy
+ENV TRIVY_OFFLINE_SCAN=true TRIVY_SKIP_CHECK_UPDATE=true TRIVY_SKIP_DB_UPDATE=true
+COPY --chmod=0755 trivy /usr/local/bin/
+ENTRYPOINT ["trivy"]
+
+FROM debian:trixie-slim AS recorder
+COPY --chmod=0755 record /syft
+COPY --chmod=0755 record /usr/local/bin/snyk
+COPY --chmod=0755 record /usr/share/dependency-check/bin/dependency-check.sh
+ENTRYPOINT ["/syft"]
+`
+
+// recorder notes its arguments and the names of its environment, whether it was given the key by a file, and fails if it is to.
+const recorder = `#!/bin/sh
+{
+  echo "$*"
+  env | sed 's/=.*//'
+  ! grep --quiet "^nvd.api.key=$NVD_API_KEY$" /tmp/key.properties 2>/dev/null || echo key by file
+  ls build/packages | grep --count dist-info
+} >>build/reports/recorded
+! [ -e build/reports/fail ] || exit 3
+`
+
+// TestScanners lets the scanners look at a repository in which there is nothing to find, and then at each flaw by itself.
+func TestScanners(t *testing.T) {
+	t.Parallel()
+	name := fmt.Sprintf("e2e%d-scan", os.Getpid())
+	r := generate(t, "--framework", "flask", "--database", "sqlite", "--proxy", "apache", "--name", name, "--package", "shop",
+		"--scan", "bandit,trivy,snyk,dependency-check")
+	t.Cleanup(func() {
+		r.run("docker", "compose", "--file", "compose.tools.yaml", "down", "--remove-orphans")
+		r.try("docker", "image", "rm", name, name+"-proxy")
+	})
+	r.buildsScanners()
+	r.writesAdvisory("planted")
+
+	r.make("scan-trivy")
+	r.isSARIF("trivy.sarif", 0)
+	r.findsFlaws()
+
+	r.make("image-archives")
+	first := r.archives()
+	r.make("scan-trivy-image", "sbom")
+	if second := r.archives(); second != first {
+		t.Errorf("the archives were saved again: %s and %s", first, second)
+	}
+	r.records("scan docker-archive:build/images/app.tar --source-name "+name+"/app --output cyclonedx-json=build/reports/app.cdx.json", "sbom")
+	r.writesAdvisory("flask")
+	r.fails("CVE-2026-0001", "make", "scan-trivy-image")
+	r.isSARIF("trivy-app.sarif", 1)
+
+	production := r.with("SNYK_TOKEN="+passwordMark, "NVD_API_KEY="+passwordMark)
+	for target, arguments := range map[string]string{
+		"scan-snyk":             "test --file=build/packages.txt --package-manager=pip --policy-path=.snyk --severity-threshold=high",
+		"scan-snyk-image":       "container test docker-archive:build/images/proxy.tar --exclude-app-vulns --policy-path=.snyk",
+		"scan-dependency-check": "--scan build/packages --enableExperimental --failOnCVSS 7 --suppression deploy/dependency-check.xml",
+	} {
+		production.records(arguments, target)
+		writeFile(t, r.path("build/reports/fail"), "")
+		production.fails("Error 3", "make", target)
+		if err := os.Remove(r.path("build/reports/fail")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.noPasswordLeft()
+	if status := r.run("git", "status", "--porcelain"); status != "" {
+		t.Errorf("what the scanners made is not ignored:\n%s", status)
+	}
+}
+
+// buildsScanners makes the stand-ins, and removes them at the end.
+func (r *repository) buildsScanners() {
+	r.t.Helper()
+	var tools struct {
+		Services map[string]struct{ Image string }
+	}
+	if err := json.Unmarshal([]byte(r.run("docker", "compose", "--file", "compose.tools.yaml", "config", "--format", "json")), &tools); err != nil {
+		r.t.Fatal(err)
+	}
+	if len(tools.Services) < 4 {
+		r.t.Fatalf("only %d tools", len(tools.Services))
+	}
+	dir := r.t.TempDir()
+	writeFile(r.t, filepath.Join(dir, "Dockerfile"), standIns)
+	writeFile(r.t, filepath.Join(dir, "record"), recorder)
+	program, err := os.ReadFile(toolPath(r, "trivy"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "trivy"), program, 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	for service, tool := range tools.Services {
+		target := "recorder"
+		if service == "trivy" {
+			target = service
+		}
+		r.run("docker", "build", "--quiet", "--target", target, "--tag", tool.Image, dir)
+		r.t.Cleanup(func() { r.run("docker", "image", "rm", tool.Image) })
+	}
+}
+
+// writesAdvisory makes a database for Trivy that knows one vulnerability, of all versions of one package.
+func (r *repository) writesAdvisory(name string) {
+	r.t.Helper()
+	dir := r.path("build/cache/.cache/trivy/db")
+	writeFile(r.t, filepath.Join(dir, "metadata.json"), `{"Version": 2, "NextUpdate": "2100-01-01T00:00:00Z", "UpdatedAt": "2026-01-01T00:00:00Z"}`)
+	file := filepath.Join(dir, "trivy.db")
+	if err := os.RemoveAll(file); err != nil {
+		r.t.Fatal(err)
+	}
+	db, err := bolt.Open(file, 0o644, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer db.Close()
+	const source = "pip::GitHub Security Advisory Pip"
+	for _, entry := range []struct {
+		buckets    []string
+		key, value string
+	}{
+		{[]string{"data-source"}, source, `{"ID": "ghsa", "Name": "GitHub Security Advisory Pip"}`},
+		{[]string{source, name}, "CVE-2026-0001", `{"PatchedVersions": ["99"], "VulnerableVersions": ["<99"]}`},
+		{[]string{"vulnerability"}, "CVE-2026-0001", `{"Title": "A planted one", "Severity": "HIGH", "VendorSeverity": {"ghsa": 3}}`},
+	} {
+		err := db.Update(func(tx *bolt.Tx) error {
+			bucket, err := tx.CreateBucketIfNotExists([]byte(entry.buckets[0]))
+			for _, inner := range entry.buckets[1:] {
+				if err == nil {
+					bucket, err = bucket.CreateBucketIfNotExists([]byte(inner))
+				}
+			}
+			if err != nil {
+				return err
+			}
+			return bucket.Put([]byte(entry.key), []byte(entry.value))
+		})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// findsFlaws plants flaws that Trivy must find, and accepts one until a day.
+func (r *repository) findsFlaws() {
+	r.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	appends := func(more string) func(string) string { return func(text string) string { return text + more } }
+	const pin = "planted==1.0\n"
+	r.breaks("deploy/gunicorn.conf.py", appends(private), "AsymmetricPrivateKey", "make", "scan-trivy")
+	r.breaks("Dockerfile", appends("USER root\n"), "DS-0002", "make", "scan-trivy")
+	r.breaks("requirements.txt", appends(pin), "CVE-2026-0001", "make", "scan-trivy")
+
+	accepted := "vulnerabilities:\n  - {id: CVE-2026-0001, expired_at: %s, statement: Nobody calls it.}\n"
+	locked, none := readFile(r.t, r.path("requirements.txt")), readFile(r.t, r.path(".trivyignore.yaml"))
+	writeFile(r.t, r.path("requirements.txt"), locked+pin)
+	writeFile(r.t, r.path(".trivyignore.yaml"), fmt.Sprintf(accepted, "2100-01-01"))
+	r.make("scan-trivy")
+	writeFile(r.t, r.path(".trivyignore.yaml"), fmt.Sprintf(accepted, "2026-01-01"))
+	r.fails("CVE-2026-0001", "make", "scan-trivy")
+	writeFile(r.t, r.path("requirements.txt"), locked)
+	writeFile(r.t, r.path(".trivyignore.yaml"), none)
+}
+
+// isSARIF wants so many results in a report.
+func (r *repository) isSARIF(name string, results int) {
+	r.t.Helper()
+	var report struct {
+		Version string
+		Runs    []struct{ Results []any }
+	}
+	if err := json.Unmarshal([]byte(readFile(r.t, r.path("build/reports/"+name))), &report); err != nil {
+		r.t.Fatal(err)
+	}
+	if report.Version != "2.1.0" || len(report.Runs) != 1 || len(report.Runs[0].Results) != results {
+		r.t.Errorf("%s: SARIF %s with %v, want %d results", name, report.Version, report.Runs, results)
+	}
+}
+
+// archives are the archives of the images, with their times.
+func (r *repository) archives() string {
+	r.t.Helper()
+	return r.run("sh", "-c", "stat --format '%n %y' build/images/*.tar")
+}
+
+// records runs a target, whose tools are recorders, and wants these arguments. Each has the packages, and the names of the
+// secrets that are its own.
+func (r *repository) records(arguments, target string) {
+	r.t.Helper()
+	file := r.path("build/reports/recorded")
+	if err := os.RemoveAll(file); err != nil {
+		r.t.Fatal(err)
+	}
+	r.make(target)
+	told := readFile(r.t, file)
+	secrets := map[string]bool{
+		"\nSNYK_TOKEN\n":  strings.Contains(target, "snyk"),
+		"\nNVD_API_KEY\n": target == "scan-dependency-check", "\nkey by file\n": target == "scan-dependency-check",
+	}
+	for text, want := range secrets {
+		if strings.Contains(told, text) != want {
+			r.t.Errorf("make %s: %q is told, or is not and should be:\n%s", target, text, told)
+		}
+	}
+	if !strings.Contains(told, arguments) || strings.Contains(told, "\n0\n") {
+		r.t.Errorf("make %s was recorded as\n%s\nwithout %q, or without packages", target, told, arguments)
+	}
+}
