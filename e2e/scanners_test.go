@@ -69,6 +69,8 @@ func TestScanners(t *testing.T) {
 	r.fails("CVE-2026-0001", "make", "scan-trivy-image")
 	r.isSARIF("trivy-app.sarif", 1)
 
+	r.statesProvenance()
+
 	production := r.with("SNYK_TOKEN="+passwordMark, "NVD_API_KEY="+passwordMark)
 	for target, arguments := range map[string]string{
 		"scan-snyk":             "test --file=build/packages.txt --package-manager=pip --policy-path=.snyk --severity-threshold=high",
@@ -188,6 +190,46 @@ func (r *repository) findsFlaws() {
 	r.fails("CVE-2026-0001", "make", "scan-trivy")
 	writeFile(r.t, r.path("requirements.txt"), locked)
 	writeFile(r.t, r.path(".trivyignore.yaml"), none)
+}
+
+// statesProvenance wants a statement about what was published, with the commit, the base images, and no credentials.
+func (r *repository) statesProvenance() {
+	r.t.Helper()
+	r.fails("build/release.env: not found", "make", "provenance")
+	r.run("git", "config", "remote.origin.url", "https://u:"+passwordMark+"@git.example.com/acme/shop.git")
+	commit, digest := strings.TrimSpace(r.run("git", "rev-parse", "HEAD")), strings.Repeat("5a", 32)
+	writeFile(r.t, r.path("build/release.env"), "RELEASE="+commit+"\nAPP_IMAGE=docker.io/acme/shop@sha256:"+digest+"\n")
+	r.make("provenance")
+	r.run("git", "config", "--unset", "remote.origin.url")
+	var statement struct {
+		Type    string `json:"_type"`
+		Subject []struct {
+			Name   string
+			Digest map[string]string
+		}
+		Predicate struct {
+			BuildDefinition struct {
+				ResolvedDependencies []struct {
+					URI    string
+					Digest map[string]string
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(readFile(r.t, r.path("build/provenance.json"))), &statement); err != nil {
+		r.t.Fatal(err)
+	}
+	if s := statement.Subject; len(s) != 1 || s[0].Name != "docker.io/acme/shop" || s[0].Digest["sha256"] != digest {
+		r.t.Errorf("the provenance is that of %v", s)
+	}
+	digests := map[string]string{}
+	for _, dependency := range statement.Predicate.BuildDefinition.ResolvedDependencies {
+		name, _, _ := strings.Cut(dependency.URI, "?")
+		digests[name] = dependency.Digest["gitCommit"] + dependency.Digest["sha256"]
+	}
+	if digests["git+https://git.example.com/acme/shop.git"] != commit || digests["pkg:docker/python@3.14-slim"] == "" || digests["pkg:docker/httpd@2.4"] == "" {
+		r.t.Errorf("the provenance names %v", digests)
+	}
 }
 
 // isSARIF wants so many results in a report.
