@@ -70,7 +70,7 @@ var linters = []linter{
 		"renovate.json", "{\"packageRules\": [{\"minimumReleaseAge\": 7}]}\n", "Schema validation errors",
 	},
 	{
-		"schema of Compose", tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml", "compose.dev.yaml"),
+		"schema of Compose", tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml", "compose.dev.yaml", "compose.tools.yaml"),
 		"compose.dev.yaml", "services: {app: {prots: []}}\n", "Schema validation errors",
 	},
 	{
@@ -81,6 +81,10 @@ var linters = []linter{
 		"docker compose for development",
 		program("docker", "compose", "--file", "compose.yaml", "--file", "compose.dev.yaml", "config", "--quiet"),
 		"compose.dev.yaml", "services: {app: {networks: [nowhere]}}\n", "undefined network",
+	},
+	{
+		"docker compose for tools", program("docker", "compose", "--file", "compose.tools.yaml", "config", "--quiet"),
+		"compose.tools.yaml", "services: {syft: {image: syft, networks: [nowhere]}}\n", "undefined network",
 	},
 	{
 		"gixy", tool("gixy", "deploy/nginx/nginx.conf"),
@@ -192,7 +196,7 @@ func TestLint(t *testing.T) {
 					continue
 				}
 				tool := depsTools[(i+2*j+k)%len(depsTools)]
-				flags := []string{"--framework", framework, "--database", kind}
+				flags := []string{"--framework", framework, "--database", kind, "--scan", "bandit,trivy,snyk,dependency-check"}
 				title := framework + "/" + kind + "/" + tool
 				if name != "" {
 					flags = append(flags, "--domain", name, "--email", "admin@example.com")
