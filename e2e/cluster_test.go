@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,10 +18,6 @@ import (
 
 // A machine that tests everything has a script that brings up a node of Kubernetes, in the folder KUBE_HOME.
 const kubeUp = "../../shared/containers/kube-up"
-
-const images = `    newName: registry.example.com/shop%s
-    digest: sha256:0000000000000000000000000000000000000000000000000000000000000000
-`
 
 const volumes = `apiVersion: v1
 kind: PersistentVolume
@@ -31,18 +29,147 @@ spec:
   hostPath: {path: %[2]s}
 `
 
-// TestCluster brings releases to a real node of Kubernetes, and sees that they lose no request.
+// Releases that are no good, as what they add to the image.
+const (
+	// It lives, and is never ready
+	notReady = `CMD ["python", "-c", "from http.server import *\nclass Handler(BaseHTTPRequestHandler):\n  def do_GET(self):\n    self.send_response(200 if self.path == '/livez' else 503)\n    self.end_headers()\nHTTPServer(('', 8000), Handler).serve_forever()"]
+`
+	failingMigration = `COPY <<REVISION migrations/versions/0003_broken.py
+from alembic import op
+revision, down_revision = "0003", "0002"
+def upgrade() -> None:
+    op.execute("SELECT 1 / 0")
+REVISION
+`
+)
+
+// cluster is a repository and the node of Kubernetes that its releases go to.
+type cluster struct {
+	*repository
+	home, database string
+	config         []string // what a deployer has in its environment
+	service        string   // the address of the Service
+}
+
+// TestCluster brings releases to a real node of Kubernetes, good ones and bad ones, and back, and sees that they lose no request.
+// All that is deployed is deployed with the rights of the Role that comes with the manifests.
 func TestCluster(t *testing.T) {
 	if !thorough {
 		t.Skip("a real cluster is for make e2e-all")
 	}
+	c := newCluster(t)
+
+	// Both overlays as the API server sees them, with what Pod Security says of the pods
+	c.run("bash", "-c", "scripts/access staging >/dev/null")
+	for _, folder := range []string{"staging", "production"} {
+		if output := c.run("kubectl", "apply", "--dry-run=server", "--validate=strict", "--kustomize", "deploy/kubernetes/overlays/"+folder); strings.Contains(output, "violate") {
+			t.Errorf("%s:\n%s", folder, output)
+		}
+	}
+
+	good := c.release("app", "LABEL of=good\n")
+	c.unchanged("a dry run on an empty cluster", func() {
+		if output := c.deploys("--dry-run"); !strings.Contains(output, "+kind: Deployment") || !strings.Contains(output, "nothing yet") {
+			t.Errorf("a dry run says:\n%s", output)
+		}
+	})
+	c.deploys()
+	c.runs(good)
+	c.service = "http://" + c.kubectl("get", "service/shop", "--output", "jsonpath={.spec.clusterIP}")
+	c.answers()
+
+	c.steps()
+}
+
+func (c *cluster) steps() {
+	t := c.t
+	first := c.head()
+	before := c.image()
+	second := c.release("app", "LABEL of=better\n")
+	c.during("a good release", func() { c.deploys() })
+	c.runs(second)
+	commit := c.head()
+	if log := c.log(); !strings.Contains(log, first+" ") || !regexp.MustCompile(commit+` \S+deployer@\S+ deploy succeeded `+second+` shop-\d{8}T\d{6}Z\.tar\n`).MatchString(log) {
+		t.Errorf("the log has\n%s", log)
+	}
+	if cause := c.kubectl("get", "deployment/shop", "--output", `jsonpath={.metadata.annotations.kubernetes\.io/change-cause}`); cause != commit {
+		t.Errorf("the cause of the change is %q", cause)
+	}
+
+	c.release("app", notReady)
+	c.during("a release that is never ready", func() { c.refuses("did not become ready: "+commit+" serves", "scripts/deploy") })
+	c.runs(second)
+
+	c.release("app", failingMigration)
+	generation := c.kubectl("get", "deployment/shop", "--output", "jsonpath={.metadata.generation}")
+	c.during("a migration that fails", func() { c.refuses("nothing is replaced: "+commit+" serves", "scripts/deploy") })
+	if now := c.kubectl("get", "deployment/shop", "--output", "jsonpath={.metadata.generation}"); now != generation {
+		t.Errorf("the Deployment has changed from generation %s to %s", generation, now)
+	}
+	c.unchanged("a dry run", func() {
+		if output := c.deploys("--dry-run"); !strings.Contains(output, "+        image: ") {
+			t.Errorf("a dry run shows no new image:\n%s", output)
+		}
+	})
+
+	// More replicas than the database has connections for
+	overlay := c.path("deploy/kubernetes/overlays/production/kustomization.yaml")
+	text := readFile(t, overlay)
+	writeFile(t, overlay, strings.Replace(text, "maxReplicas, value: 3", "maxReplicas, value: 30", 1))
+	c.release("app", "LABEL of=better\n")
+	replicas := c.kubectl("get", "hpa/shop", "--output", "jsonpath={.spec.maxReplicas}")
+	c.refuses("raise the server's max_connections", "scripts/deploy")
+	if now := c.kubectl("get", "hpa/shop", "--output", "jsonpath={.spec.maxReplicas}"); now != replicas {
+		t.Errorf("the refused release changed the number of replicas from %s to %s", replicas, now)
+	}
+	writeFile(t, overlay, text)
+
+	third := c.release("app", "LABEL of=best\n")
+	c.during("two at once, of which one is cut", func() {
+		begun, kill := c.begins("replacing the application")
+		c.refuses("is at work", "scripts/deploy")
+		kill()
+		if output := c.deploys(); !strings.Contains(output, "it was cut") {
+			t.Errorf("the cut release was not noticed:\n%s\n%s", begun, output)
+		}
+	})
+	c.runs(third)
+
+	// The second release is the one before; a bad one is none
+	c.unchanged("a dry run back", func() { c.back("--dry-run") })
+	c.during("going back", func() { c.back() })
+	c.runs(second)
+	c.during("going back again", func() { c.back() })
+	c.runs(before)
+	c.refuses("there is no such release", "scripts/rollback")
+	c.refuses("no such overlay", "scripts/deploy", "nowhere")
+
+	// What the older code does not know keeps it from writing
+	c.psql("ALTER TABLE notes ADD COLUMN later text NOT NULL")
+	third, saved := c.image(), regexp.MustCompile(`\S+\.tar`)
+	c.during("a refused way back", func() {
+		output := c.refuses("does not fit the schema", "scripts/rollback", "production", commit[:8])
+		if !saved.MatchString(output) {
+			t.Errorf("the backup is not named:\n%s", output)
+		}
+	})
+	c.runs(third)
+	c.psql("ALTER TABLE notes DROP COLUMN later")
+	c.back(commit[:8])
+	c.runs(second)
+	t.Log(c.log())
+
+	// A backup, and the way back from it
+	c.kubectl("create", "job", "restoring", "--from", "cronjob/shop-restore")
+	c.kubectl("wait", "--for", "jsonpath={.status.ready}=1", "--timeout", "3m", "job/restoring")
+	c.kubectl("exec", "job/restoring", "--", "scripts/verify", "latest")
+}
+
+// newCluster brings up the node, a database beside it, and the namespace with its Secret, its volumes and a deployer.
+func newCluster(t *testing.T) *cluster {
 	home := os.Getenv("KUBE_HOME")
 	if home == "" {
 		home = "/opt/kube"
-	}
-	engine := os.Getenv("CTR_HOME")
-	if engine == "" {
-		engine = "/opt/ctr"
 	}
 	if output, err := exec.Command(kubeUp, "node").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
@@ -53,44 +180,33 @@ func TestCluster(t *testing.T) {
 		}
 	})
 	r := generateForKubernetes(t, "--framework", "fastapi", "--database", "postgres")
-	r = r.with("KUBECONFIG="+home+"/kubeconfig", "PATH="+home+"/bin:"+os.Getenv("PATH"))
-	kubectl := func(args ...string) string {
-		t.Helper()
-		return strings.TrimSpace(r.run("kubectl", append([]string{"--namespace", "shop-production"}, args...)...))
-	}
+	r = r.with("PATH=" + home + "/bin:" + os.Getenv("PATH"))
+	c := &cluster{repository: r.with("KUBECONFIG=" + home + "/kubeconfig"), home: home}
+	// Who waits five minutes for a replica that is never ready tests nothing more
+	web := c.path("deploy/kubernetes/base/web.yaml")
+	writeFile(t, web, strings.Replace(readFile(t, web), "progressDeadlineSeconds: 300", "progressDeadlineSeconds: 45", 1))
 
-	for _, target := range []string{"app", "backup"} {
-		image := "kitout-e2e-cluster-" + target + ":1"
-		r.run("docker", "build", "--quiet", "--target", target, "--tag", image, ".")
-		r.run("bash", "-c", `set -o pipefail; docker save "$1" | "$2/engine-forky/usr/bin/ctr" -a "$3/containerd.sock" -n k8s.io images import -`,
-			"import", image, engine, home)
-	}
-	overlay := r.path("deploy/kubernetes/overlays/production/kustomization.yaml")
-	text := readFile(t, overlay)
-	for suffix, target := range map[string]string{"": "app", "-backup": "backup"} {
-		text = strings.Replace(text, fmt.Sprintf(images, suffix),
-			"    newName: kitout-e2e-cluster-"+target+"\n    newTag: \"1\"\n", 1)
-	}
-	writeFile(t, overlay, text)
+	c.run("docker", "build", "--quiet", "--target", "app", "--tag", "kitout-e2e-cluster-app", ".")
+	c.run("docker", "build", "--quiet", "--target", "backup", "--tag", "kitout-e2e-cluster-backup", ".")
 
 	// The database is elsewhere, and has an address only
 	const password = "of-the-cluster"
-	database := strings.TrimSpace(r.run("docker", "run", "--detach", "--rm", "--publish", "5432",
+	c.database = strings.TrimSpace(c.run("docker", "run", "--detach", "--rm", "--publish", "5432",
 		"--env", "POSTGRES_USER=shop", "--env", "POSTGRES_PASSWORD="+password, "postgres:18"))
-	t.Cleanup(func() { r.run("docker", "stop", "--time", "1", database) })
-	address := kubectl("get", "node", "--output", `jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}`)
-	_, port, _ := strings.Cut(strings.SplitN(r.run("docker", "port", database, "5432/tcp"), "\n", 2)[0], ":")
+	t.Cleanup(func() { c.run("docker", "stop", "--time", "1", c.database) })
+	address := c.kubectl("get", "node", "--output", `jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}`)
+	_, port, _ := strings.Cut(strings.SplitN(c.run("docker", "port", c.database, "5432/tcp"), "\n", 2)[0], ":")
 	if err := await(func() error {
-		_, err := r.try("docker", "exec", database, "pg_isready", "--quiet", "--host", "127.0.0.1")
+		_, err := c.try("docker", "exec", c.database, "pg_isready", "--quiet", "--host", "127.0.0.1")
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
 
-	r.run("kubectl", "create", "namespace", "shop-production")
+	c.config = []string{"KUBECONFIG=/dev/null", "KUBE_CONFIG=" + c.run("bash", "-c", "scripts/access 2>/dev/null | cat")}
 	secrets := filepath.Join(t.TempDir(), "secrets.env")
 	var lines []string
-	for line := range strings.Lines(readFile(t, r.path("deploy/kubernetes/secrets.env.example"))) {
+	for line := range strings.Lines(readFile(t, c.path("deploy/kubernetes/secrets.env.example"))) {
 		name, _, found := strings.Cut(strings.TrimSpace(line), "=")
 		switch {
 		case !found || strings.HasPrefix(name, "#"):
@@ -103,7 +219,7 @@ func TestCluster(t *testing.T) {
 		}
 	}
 	writeFile(t, secrets, strings.Join(lines, "\n")+"\n")
-	kubectl("create", "secret", "generic", "shop", "--from-env-file", secrets)
+	c.kubectl("create", "secret", "generic", "shop", "--from-env-file", secrets)
 	for _, name := range []string{"media", "backups"} {
 		folder, err := os.MkdirTemp("/var/tmp", "kitout-e2e-"+name+"-*")
 		if err != nil {
@@ -115,97 +231,200 @@ func TestCluster(t *testing.T) {
 		}
 		file := filepath.Join(t.TempDir(), name+".yaml")
 		writeFile(t, file, fmt.Sprintf(volumes, name, folder))
-		kubectl("apply", "--filename", file)
+		c.kubectl("apply", "--filename", file)
 	}
+	return c
+}
 
-	// Both overlays as the API server sees them, with what Pod Security says of the pods
-	for _, folder := range []string{"staging", "production"} {
-		name := "shop-" + folder
-		if folder != "production" {
-			r.run("kubectl", "create", "namespace", name)
-		}
-		r.run("kubectl", "label", "--overwrite", "namespace", name, "pod-security.kubernetes.io/enforce=restricted", "pod-security.kubernetes.io/warn=restricted")
-		if output := r.run("kubectl", "apply", "--dry-run=server", "--validate=strict", "--kustomize", "deploy/kubernetes/overlays/"+folder); strings.Contains(output, "violate") {
-			t.Errorf("%s:\n%s", folder, output)
-		}
+// kubectl is an administrator's.
+func (c *cluster) kubectl(args ...string) string {
+	c.t.Helper()
+	return strings.TrimSpace(c.run("kubectl", append([]string{"--namespace", "shop-production"}, args...)...))
+}
+
+// load brings an image to the node, and says how it is called by its digest.
+func (c *cluster) load(image, name string) string {
+	c.t.Helper()
+	engine := os.Getenv("CTR_HOME")
+	if engine == "" {
+		engine = "/opt/ctr"
 	}
+	output := c.run("bash", "-c", `set -o pipefail; docker save "$1" | "$2/engine-forky/usr/bin/ctr" -a "$3/containerd.sock" -n k8s.io images import --digests --base-name "$4" -`,
+		"load", image, engine, c.home, name)
+	return name + "@" + regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(output)
+}
 
-	t.Log(r.run("scripts/release", "production"))
-	if succeeded := kubectl("get", "job/shop-migrate", "--output", "jsonpath={.status.succeeded}"); succeeded != "1" {
-		t.Errorf("migrations that succeeded: %q", succeeded)
+// release commits, builds an image with more in it, and writes the file that scripts/publish would write.
+func (c *cluster) release(target, more string) string {
+	c.t.Helper()
+	c.run("git", "commit", "--quiet", "--allow-empty", "--all", "--message", "A release")
+	build := c.command(c.t.Context(), "docker", "build", "--quiet", "--tag", "kitout-e2e-cluster-release", "-")
+	build.Stdin = strings.NewReader("FROM kitout-e2e-cluster-" + target + "\n" + more)
+	if output, err := build.CombinedOutput(); err != nil {
+		c.t.Fatalf("%v\n%s", err, output)
 	}
-	t.Log(kubectl("logs", "job/shop-migrate", "--container", "connections"))
-	kubectl("wait", "--for", "jsonpath={.status.readyReplicas}=2", "--timeout", "3m", "deployment/shop")
+	app := c.load("kitout-e2e-cluster-release", "registry.example.com/shop")
+	writeFile(c.t, c.path("build/release.env"), fmt.Sprintf("RELEASE=%s\nAPP_IMAGE=%s\nBACKUP_IMAGE=%s\n",
+		c.head(), app, c.load("kitout-e2e-cluster-backup", "registry.example.com/shop-backup")))
+	return app
+}
 
-	service := "http://" + kubectl("get", "service/shop", "--output", "jsonpath={.spec.clusterIP}")
-	ask := func(path string) error {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, service+path, nil)
-		if err != nil {
-			return err
+func (c *cluster) head() string { return strings.TrimSpace(c.run("git", "rev-parse", "HEAD")) }
+
+func (c *cluster) log() string {
+	return c.kubectl("get", "configmap/shop-releases", "--output", "jsonpath={.data.log}") + "\n"
+}
+
+func (c *cluster) psql(statement string) {
+	c.t.Helper()
+	c.run("docker", "exec", c.database, "psql", "--quiet", "--username", "shop", "--command", statement)
+}
+
+// deploys and back run the scripts as a deployer, who must succeed.
+func (c *cluster) deploys(args ...string) string {
+	c.t.Helper()
+	return c.with(c.config...).timed("scripts/deploy", args...)
+}
+
+func (c *cluster) back(args ...string) string {
+	c.t.Helper()
+	return c.with(c.config...).timed("scripts/rollback", args...)
+}
+
+func (r *repository) timed(name string, args ...string) string {
+	r.t.Helper()
+	start := time.Now()
+	output := r.run(name, args...)
+	r.t.Logf("%5.1f s  %s %s", time.Since(start).Seconds(), name, strings.Join(args, " "))
+	return output
+}
+
+// refuses runs a script as a deployer, which must fail and say why.
+func (c *cluster) refuses(why, name string, args ...string) string {
+	c.t.Helper()
+	start := time.Now()
+	output, err := c.with(c.config...).try(name, args...)
+	c.t.Logf("%5.1f s  %s %s, refused", time.Since(start).Seconds(), name, strings.Join(args, " "))
+	if err == nil || !strings.Contains(output, why) {
+		c.t.Errorf("%s: %v, and %q is not in\n%s", name, err, why, tail(output))
+	}
+	return output
+}
+
+// begins starts a deploy, waits until it says something, and returns how to kill it, as a machine that fails does.
+func (c *cluster) begins(until string) (fmt.Stringer, func()) {
+	c.t.Helper()
+	var output lockedBuffer
+	cmd := c.with(c.config...).command(c.t.Context(), "scripts/deploy")
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := await(func() error {
+		if !strings.Contains(output.String(), until) {
+			return fmt.Errorf("%q is not in\n%s", until, output.String())
 		}
-		request.Host, request.Close = "shop", true
-		response, err := (&http.Client{Timeout: 20 * time.Second}).Do(request)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		_, err = io.Copy(io.Discard, response.Body)
-		if err == nil && response.StatusCode != http.StatusOK {
-			err = fmt.Errorf("%s: %s", path, response.Status)
-		}
+		return nil
+	}); err != nil {
+		c.t.Fatal(err)
+	}
+	return &output, func() {
+		cmd.Cancel()
+		cmd.Wait()
+	}
+}
+
+// image is what the Deployment asks for.
+func (c *cluster) image() string {
+	c.t.Helper()
+	return c.kubectl("get", "deployment/shop", "--output", "jsonpath={.spec.template.spec.containers[0].image}")
+}
+
+// runs expects that all replicas are of an image and ready, that the lock is free, and that nothing is left on this machine.
+func (c *cluster) runs(image string) {
+	c.t.Helper()
+	if found := c.image(); found != image {
+		c.t.Errorf("the Deployment has %s instead of %s", found, image)
+	}
+	// The autoscaler brings the second replica after the first release
+	c.kubectl("wait", "--for", "jsonpath={.status.availableReplicas}=2", "--timeout", "1m", "deployment/shop")
+	if status := c.kubectl("get", "deployment/shop", "--output", "jsonpath={.status.replicas} {.status.updatedReplicas} {.status.availableReplicas}"); status != "2 2 2" {
+		c.t.Errorf("replicas, those updated, those available: %s", status)
+	}
+	if lock := c.kubectl("get", "lease", "--output", "name"); lock != "" {
+		c.t.Errorf("the lock is held: %s", lock)
+	}
+	if left, _ := filepath.Glob(c.path("build/cluster.*")); len(left) > 1 || len(left) > 0 && c.t.Failed() {
+		c.t.Errorf("left behind: %s", left)
+	}
+}
+
+// unchanged expects that nothing in the namespace is touched.
+func (c *cluster) unchanged(what string, run func()) {
+	c.t.Helper()
+	objects := func() string {
+		return c.kubectl("get", "deployments,replicasets,services,hpa,pdb,ingresses,networkpolicies,jobs,cronjobs,configmaps,leases,secrets,pvc,serviceaccounts",
+			"--output", `jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.generation} {.metadata.uid}{"\n"}{end}`)
+	}
+	before := objects()
+	run()
+	if after := objects(); after != before {
+		c.t.Errorf("%s has changed\n%s\ninto\n%s", what, before, after)
+	}
+}
+
+func (c *cluster) ask(path string) error {
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.service+path, nil)
+	if err != nil {
 		return err
 	}
+	request.Host, request.Close = "shop", true
+	response, err := (&http.Client{Timeout: 20 * time.Second}).Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", path, response.Status)
+	}
+	return err
+}
+
+// answers expects the service's pages at the address of the Service.
+func (c *cluster) answers() {
+	c.t.Helper()
 	for _, path := range []string{"/", "/readyz", "/livez", "/api/notes"} {
-		if err := ask(path); err != nil {
-			t.Error(err)
+		if err := c.ask(path); err != nil {
+			c.t.Error(err)
 		}
 	}
-	if err := ask("/metrics"); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("/metrics without a token: %v", err)
+	if err := c.ask("/metrics"); err == nil || !strings.Contains(err.Error(), "404") {
+		c.t.Errorf("/metrics without a token: %v", err)
 	}
+}
 
-	during := func(what string, change func()) {
-		t.Helper()
-		ctx, stop := context.WithCancel(t.Context())
-		defer stop()
-		var asked, lost atomic.Int64
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
+// during sends requests while something changes, none of which may be lost.
+func (c *cluster) during(what string, change func()) {
+	c.t.Helper()
+	ctx, stop := context.WithCancel(c.t.Context())
+	defer stop()
+	var asked, lost atomic.Int64
+	var clients sync.WaitGroup
+	start := time.Now()
+	for range 2 {
+		clients.Go(func() {
 			for ctx.Err() == nil {
 				asked.Add(1)
-				if err := ask("/"); err != nil {
+				if err := c.ask("/"); err != nil && c.t.Context().Err() == nil {
 					lost.Add(1)
-					t.Errorf("while %s: %v", what, err)
+					c.t.Errorf("during %s: %v", what, err)
 				}
 			}
-		}()
-		change()
-		stop()
-		<-done
-		t.Logf("%s: %d requests, %d lost", what, asked.Load(), lost.Load())
+		})
 	}
-	during("restarting", func() {
-		kubectl("rollout", "restart", "deployment/shop")
-		kubectl("rollout", "status", "--timeout", "5m", "deployment/shop")
-	})
-	during("going back", func() {
-		kubectl("rollout", "undo", "deployment/shop")
-		kubectl("rollout", "status", "--timeout", "5m", "deployment/shop")
-	})
-
-	// A backup, and the way back from it
-	kubectl("create", "job", "saving", "--from", "cronjob/shop-backup")
-	kubectl("wait", "--for", "condition=complete", "--timeout", "3m", "job/saving")
-	kubectl("create", "job", "restoring", "--from", "cronjob/shop-restore")
-	kubectl("wait", "--for", "jsonpath={.status.ready}=1", "--timeout", "3m", "job/restoring")
-	kubectl("exec", "job/restoring", "--", "scripts/verify", "latest")
-
-	// More replicas than the database has connections for change nothing
-	writeFile(t, overlay, strings.Replace(text, "maxReplicas, value: 3", "maxReplicas, value: 30", 1))
-	before := kubectl("get", "hpa/shop", "--output", "jsonpath={.spec.maxReplicas}")
-	r.fails("raise the server's max_connections", "scripts/release", "production")
-	if after := kubectl("get", "hpa/shop", "--output", "jsonpath={.spec.maxReplicas}"); after != before {
-		t.Errorf("the refused release changed the number of replicas from %s to %s", before, after)
-	}
+	change()
+	stop()
+	clients.Wait()
+	c.t.Logf("%5.1f s  %s: %d requests, %d lost", time.Since(start).Seconds(), what, asked.Load(), lost.Load())
 }

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,12 +24,13 @@ func generateForKubernetes(t *testing.T, flags ...string) *repository {
 	return generate(t, append([]string{"--deploy", "kubernetes", "--proxy", "none"}, flags...)...)
 }
 
-// manifests puts an overlay together, or the base, into a file outside the repository.
-func (r *repository) manifests(folder string) string {
+// manifests puts an overlay together as scripts/deploy does, with images by their digests, into a file outside the repository.
+func (r *repository) manifests(overlay string) string {
 	r.t.Helper()
-	file := filepath.Join(r.t.TempDir(), "manifests.yaml")
-	r.run(toolPath(r, "kustomize"), "build", "--output", file, "deploy/kubernetes/"+folder)
-	return file
+	k := newKubectl(r)
+	k.released("a")
+	k.run("scripts/deploy", "--dry-run", overlay)
+	return filepath.Join(k.folder, "manifests.yaml")
 }
 
 // manifestChecks hold manifests against the API's types, and against what is known to go wrong. Each fails when old is
@@ -63,7 +67,7 @@ func TestKubernetesManifests(t *testing.T) {
 		t.Run(strings.Join(flags[1:6:6], " "), func(t *testing.T) {
 			t.Parallel()
 			r := generateForKubernetes(t, flags...)
-			for _, folder := range []string{"overlays/staging", "overlays/production"} {
+			for _, folder := range []string{"staging", "production"} {
 				file := r.manifests(folder)
 				for _, check := range manifestChecks {
 					command := check.command(r, file)
@@ -75,14 +79,16 @@ func TestKubernetesManifests(t *testing.T) {
 				if ingress := strings.Contains(text, "kind: Ingress\n"); ingress != strings.Contains(strings.Join(flags, " "), domain) {
 					t.Errorf("%s: an Ingress is there: %t", folder, ingress)
 				}
+				if images := regexp.MustCompile(`(?m)^ *image: .*`).FindAllString(text, -1); !allContain(images, "@sha256:") {
+					t.Errorf("%s: images without a digest among %q", folder, images)
+				}
 				if strings.Contains(text, "kind: Secret\n") {
 					t.Errorf("%s: a Secret is in it", folder)
 				}
 			}
-			r.run(toolPath(r, "shellcheck"), "scripts/release")
+			r.run(toolPath(r, "shellcheck"), "scripts/access", "scripts/deploy", "scripts/rollback", "scripts/cluster.sh")
 			r.run(toolPath(r, "yamllint"), "--strict", "--config-data",
 				"{extends: default, rules: {line-length: {max: 120}, document-start: disable}}", "deploy/kubernetes")
-			r.fails("does not name the images yet", "scripts/release", "production")
 		})
 	}
 }
@@ -91,7 +97,7 @@ func TestKubernetesManifests(t *testing.T) {
 func TestKubernetesChecksFail(t *testing.T) {
 	t.Parallel()
 	r := generateForKubernetes(t, "--database", "postgres")
-	text := readFile(t, r.manifests("overlays/production"))
+	text := readFile(t, r.manifests("production"))
 	for _, check := range manifestChecks {
 		t.Run(check.name, func(t *testing.T) {
 			r := &repository{t: t, dir: r.dir, env: r.env}
@@ -105,6 +111,144 @@ func TestKubernetesChecksFail(t *testing.T) {
 			r.fails(check.why, command[0], command[1:]...)
 		})
 	}
+}
+
+// kubectl is a stand-in for the program, which remembers what it was asked to do and keeps ConfigMaps and the lock in files.
+type kubectl struct {
+	*repository
+	folder string
+}
+
+const kubectlStandIn = `#!/usr/bin/env bash
+set -euo pipefail
+[ "$1" != --namespace ] || shift 2
+file=$*
+file=${file##*--filename }
+file=${file%% *}
+did() { echo "$*" >>calls; }
+here=$PWD
+cd "$(dirname "$0")"
+case "$*" in
+  "kustomize "*) exec %[1]s build "$here/$2" ;;
+  "auth whoami"*) printf deployer ;;
+  "auth can-i --quiet $REFUSE"*) exit 1 ;;
+  "auth "* | "get serviceaccount"*) ;;
+  "diff "*) cp "$here/$file" manifests.yaml ;;
+  "create --filename -") cat >lease && did lock ;;
+  "get --ignore-not-found lease/"*holder*) [ ! -e lease ] || sed -n 's/.*holderIdentity: "\([^"]*\)".*/\1/p' lease | tr -d '\n' ;;
+  "delete --wait=false lease/"*) rm lease && did unlock ;;
+  "create configmap "*) name=$3 file=${5#*=} && cp "$here/$file" "configmap-$name" && did keep "${name%%-[0-9a-f]*}" ;;
+  "label --local"* | "apply --server-side"*) cat >/dev/null ;;
+  "get configmaps "*) ;;
+  "get configmap "*) [ ! -e "configmap-$3" ] || cat "configmap-$3" ;;
+  "create job "*) did start "$3" ;;
+  "apply "*=migrate*) did start migrate ;;
+  "apply "*=schema*) did start schema && cp "$here/$file" schema.yaml ;;
+  "apply "*notin*) did switch "$(sed -n 's|^ *image: .*/shop@sha256:\(.\).*|\1|p' "$here/$file" | head -n 1)" ;;
+  "apply "*) did prepare ;;
+  "get job/"*conditions*) case $2 in *"$FAIL") printf FailureTarget ;; *) printf Complete ;; esac ;;
+  "logs --selector "*before-deploy*) echo 'backups/shop-20260101T000000Z.tar: 3 rows, 1 files' ;;
+  "logs "* | "wait "* | "get "*) ;;
+  "rollout status"*) [ "$(tail -n 1 calls)" != "switch $UNREADY" ] ;;
+  *) echo "unknown: $*" >&2 && exit 1 ;;
+esac
+`
+
+func newKubectl(r *repository) *kubectl {
+	r.t.Helper()
+	k := &kubectl{folder: r.t.TempDir()}
+	k.repository = r.with("PATH="+k.folder+string(os.PathListSeparator)+r.getenv("PATH"), "REFUSE=-", "FAIL=-", "UNREADY=-", "KUBE_CONFIG="+passwordMark)
+	program := filepath.Join(k.folder, "kubectl")
+	writeFile(r.t, program, fmt.Sprintf(kubectlStandIn, toolPath(r, "kustomize")))
+	if err := os.Chmod(program, 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	return k
+}
+
+// released commits, and writes what scripts/publish would for images whose digests are made of one digit.
+func (k *kubectl) released(digit string) (commit string) {
+	k.t.Helper()
+	k.run("git", "commit", "--quiet", "--allow-empty", "--message", "Release "+digit)
+	commit = strings.TrimSpace(k.run("git", "rev-parse", "HEAD"))
+	digest := "@sha256:" + strings.Repeat(digit, 64)
+	writeFile(k.t, k.path("build/release.env"), "RELEASE="+commit+"\nAPP_IMAGE=registry.example.com:5000/acme/shop"+digest+
+		"\nBACKUP_IMAGE=registry.example.com:5000/acme/shop-backup"+digest+"\n")
+	return commit
+}
+
+// did expects what the program was told to do since the last time.
+func (k *kubectl) did(what, want string) {
+	k.t.Helper()
+	file := filepath.Join(k.folder, "calls")
+	calls, _ := os.ReadFile(file)
+	if got := strings.ReplaceAll(strings.TrimSpace(string(calls)), "\n", ", "); got != want {
+		k.t.Errorf("%s:\n%s\ninstead of\n%s", what, got, want)
+	}
+	os.Remove(file)
+}
+
+// TestKubernetesSteps proves in which order releases do things to a cluster, and what they leave undone when one fails.
+func TestKubernetesSteps(t *testing.T) {
+	t.Parallel()
+	k := newKubectl(generateForKubernetes(t, "--database", "postgres"))
+	k.fails("no such file", "scripts/deploy", "production", "nowhere.env")
+	k.released("a")
+	k.run("git", "commit", "--quiet", "--allow-empty", "--message", "Another")
+	k.fails("which is not checked out", "scripts/deploy")
+	first := k.released("a")
+	writeFile(t, k.path("tagged.env"), strings.Replace(readFile(t, k.path("build/release.env")), "@sha256", ":sha256", 1))
+	k.fails("APP_IMAGE is no image with a digest", "scripts/deploy", "production", "tagged.env")
+	k.with("REFUSE=delete jobs.batch").fails("may not delete jobs.batch in shop-production", "scripts/deploy")
+	k.did("what is refused", "")
+
+	k.run("scripts/deploy", "--dry-run")
+	k.did("a dry run", "")
+	k.run("scripts/deploy")
+	k.did("the first release", "lock, prepare, start migrate, switch a, keep shop-release, keep shop-releases, unlock")
+	second := k.released("b")
+	k.run("scripts/deploy")
+	k.did("the second one", "lock, start shop-before-deploy, prepare, start migrate, start schema, switch b, keep shop-release, keep shop-releases, unlock")
+
+	k.released("c")
+	k.with("FAIL=-before-deploy").fails("nothing is changed: "+second+" serves", "scripts/deploy")
+	k.did("no backup", "lock, start shop-before-deploy, keep shop-releases, unlock")
+	k.with("FAIL=-migrate").fails("nothing is replaced: "+second+" serves", "scripts/deploy")
+	k.did("no migration", "lock, start shop-before-deploy, prepare, start migrate, keep shop-releases, unlock")
+	k.with("UNREADY=c").fails("did not become ready: "+second+" serves", "scripts/deploy")
+	k.did("never ready", "lock, start shop-before-deploy, prepare, start migrate, start schema, switch c, switch b, keep shop-releases, unlock")
+
+	k.with("FAIL=-schema").fails("restore the data of before, shop-20260101T000000Z.tar,", "scripts/rollback")
+	k.did("a schema that does not fit", "lock, start schema, keep shop-releases, unlock")
+	if text := readFile(t, filepath.Join(k.folder, "schema.yaml")); !strings.Contains(text, "@sha256:aaaa") || !strings.Contains(text, "name: shop-schema") || strings.Contains(text, "initContainers") {
+		t.Errorf("the former image does not look at the schema:\n%s", tail(text))
+	}
+	k.run("scripts/rollback", "--dry-run")
+	k.did("a dry run back", "")
+	k.run("scripts/rollback", "--schema-fits")
+	k.did("back", "lock, switch a, keep shop-releases, unlock")
+	k.fails("no such release", "scripts/rollback")
+	k.fails("serves already", "scripts/rollback", "production", first[:7])
+	k.did("no way back", "lock, unlock, lock, unlock")
+	k.with("UNREADY=b").fails(second+" did not become ready", "scripts/rollback", "production", second)
+	k.did("a way back that is never ready", "lock, start schema, switch b, switch a, keep shop-releases, unlock")
+
+	outcomes := regexp.MustCompile(`(?m)^\S+ \S+ deployer@\S+ (\S+ \S+) registry`).ReplaceAllString(readFile(t, filepath.Join(k.folder, "configmap-shop-releases")), "$1 registry")
+	var got []string
+	for line := range strings.Lines(outcomes) {
+		got = append(got, strings.Join(strings.Fields(line)[:2], " "))
+	}
+	if want := "deploy succeeded, deploy succeeded, deploy failed:backup, deploy failed:migration, deploy failed:rollout, rollback refused, rollback succeeded, rollback failed:rollout"; strings.Join(got, ", ") != want {
+		t.Errorf("the log has %q", got)
+	}
+	if left, _ := filepath.Glob(k.path("build/cluster.*")); len(left) > 0 {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
+// allContain is whether there are texts and each contains a part.
+func allContain(texts []string, part string) bool {
+	return len(texts) > 0 && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(text, part) })
 }
 
 // TestKubernetesNeedsAServer proves that the refusals say why.

@@ -16,9 +16,9 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// standIns are images under the names of scanners that are not to be had everywhere: of Trivy the real program, which must not
+// scannerImages are images under the names of scanners that are not to be had everywhere: of Trivy the real program, which must not
 // ask for its database; of the others a recorder of what it is called with.
-const standIns = `FROM debian:trixie-slim AS trivy
+const scannerImages = `FROM debian:trixie-slim AS trivy
 ENV TRIVY_OFFLINE_SCAN=true TRIVY_SKIP_CHECK_UPDATE=true TRIVY_SKIP_DB_UPDATE=true
 COPY --chmod=0755 trivy /usr/local/bin/
 ENTRYPOINT ["trivy"]
@@ -103,7 +103,7 @@ func (r *repository) buildsScanners() {
 		r.t.Fatalf("only %d tools", len(tools.Services))
 	}
 	dir := r.t.TempDir()
-	writeFile(r.t, filepath.Join(dir, "Dockerfile"), standIns)
+	writeFile(r.t, filepath.Join(dir, "Dockerfile"), scannerImages)
 	writeFile(r.t, filepath.Join(dir, "record"), recorder)
 	program, err := os.ReadFile(toolPath(r, "trivy"))
 	if err != nil {
