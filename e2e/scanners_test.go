@@ -30,8 +30,8 @@ COPY --chmod=0755 record /usr/share/dependency-check/bin/dependency-check.sh
 ENTRYPOINT ["/syft"]
 `
 
-// recorder notes its arguments and the names of its environment, whether it was given the key by a file, and fails if it is to.
-const recorder = `#!/bin/sh
+// recordingProgram notes its arguments and the names of its environment, whether it was given the key by a file, and fails if it is to.
+const recordingProgram = `#!/bin/sh
 {
   echo "$*"
   env | sed 's/=.*//'
@@ -104,7 +104,7 @@ func (r *repository) buildsScanners() {
 	}
 	dir := r.t.TempDir()
 	writeFile(r.t, filepath.Join(dir, "Dockerfile"), scannerImages)
-	writeFile(r.t, filepath.Join(dir, "record"), recorder)
+	writeFile(r.t, filepath.Join(dir, "record"), recordingProgram)
 	program, err := os.ReadFile(toolPath(r, "trivy"))
 	if err != nil {
 		r.t.Fatal(err)
