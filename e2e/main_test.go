@@ -53,6 +53,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer stopServers()
+	defer removeToolImages()
 	// An interrupt ends the servers, too. Besides, what the tests start must not inherit that interrupts are ignored, as they
 	// are by what a script runs in the background: a development server would not end by one.
 	interrupted := make(chan os.Signal, 1)

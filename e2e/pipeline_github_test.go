@@ -114,6 +114,7 @@ func TestGitHubWorkflow(t *testing.T) {
 	// pip keeps only what an index lets it keep
 	r := generateWith(t, "uv", "--framework", "flask", "--database", "postgres", "--name", project, "--package", "shop")
 	t.Cleanup(func() { r.run("docker", "image", "rm", "--force", project, project+"-proxy") })
+	r.buildsTools()
 	port := strconv.Itoa(freePort(t))
 	r.rewrite("compose.dev.yaml", "127.0.0.1:5432:", "127.0.0.1:"+port+":")
 	r.rewrite(".env.example", "127.0.0.1:5432/", "127.0.0.1:"+port+"/")

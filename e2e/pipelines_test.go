@@ -236,7 +236,7 @@ func TestPipelinesAgree(t *testing.T) {
 				if isProbe && !strings.Contains(seen, own) {
 					t.Errorf("%s, %s: %s does not see its secret", ci, event, target)
 				}
-				if ci == "gitlab" && target == "image" {
+				if ci == "gitlab" && slices.Contains([]string{"image", "sbom", "provenance"}, target) {
 					own = "publish" // of the same job
 				}
 				// Travis CI has one place for all secrets
@@ -417,6 +417,7 @@ func TestGitLab(t *testing.T) {
 	t.Parallel()
 	standIns(t)
 	r := generate(t, "--name", "shop", "--framework", "flask", "--database", "postgres", "--ci", "gitlab")
+	r.buildsTools()
 	r.onBranch("main")
 	pipeline := func(args ...string) (string, error) {
 		start := time.Now()
@@ -465,6 +466,7 @@ func executable(t testing.TB, name, content string) {
 func TestJenkins(t *testing.T) {
 	t.Parallel()
 	r := generate(t, "--framework", "fastapi", "--ci", "jenkins").withPythons().with(atOnce)
+	r.buildsTools()
 	r.onBranch("topic")
 	command := jenkins("Jenkinsfile", "topic", r.dir)(r)
 	start := time.Now()
@@ -487,6 +489,7 @@ func TestJenkins(t *testing.T) {
 func TestTravis(t *testing.T) {
 	t.Parallel()
 	r := generate(t, "--framework", "django", "--ci", "travis").withPythons().with(atOnce)
+	r.buildsTools()
 	newest := func(job travisJob) bool { return job.Python == "" || job.Python == "3.14" }
 	start := time.Now()
 	output, failed := r.travis("pull_request", newest)

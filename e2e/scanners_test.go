@@ -9,8 +9,11 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -51,7 +54,9 @@ func TestScanners(t *testing.T) {
 		r.run("docker", "compose", "--file", "compose.tools.yaml", "down", "--remove-orphans")
 		r.try("docker", "image", "rm", name, name+"-proxy")
 	})
-	r.buildsScanners()
+	if found := r.buildsTools(); found < 4 {
+		t.Fatalf("only %d tools", found)
+	}
 	r.writesAdvisory("planted")
 
 	r.make("scan-trivy")
@@ -90,17 +95,28 @@ func TestScanners(t *testing.T) {
 	}
 }
 
-// buildsScanners makes the stand-ins, and removes them at the end.
-func (r *repository) buildsScanners() {
+// toolImages are the stand-ins that have been built; removeToolImages removes them at the end of the run, as several tests use them.
+var toolImages struct {
+	sync.Mutex
+	built []string
+}
+
+func removeToolImages() {
+	for _, image := range toolImages.built {
+		_ = exec.Command("docker", "image", "rm", "--force", image).Run()
+	}
+}
+
+// buildsTools makes the stand-ins of what compose.tools.yaml names, and says how many those are.
+func (r *repository) buildsTools() int {
 	r.t.Helper()
+	toolImages.Lock()
+	defer toolImages.Unlock()
 	var tools struct {
 		Services map[string]struct{ Image string }
 	}
 	if err := json.Unmarshal([]byte(r.run("docker", "compose", "--file", "compose.tools.yaml", "config", "--format", "json")), &tools); err != nil {
 		r.t.Fatal(err)
-	}
-	if len(tools.Services) < 4 {
-		r.t.Fatalf("only %d tools", len(tools.Services))
 	}
 	dir := r.t.TempDir()
 	writeFile(r.t, filepath.Join(dir, "Dockerfile"), scannerImages)
@@ -113,13 +129,17 @@ func (r *repository) buildsScanners() {
 		r.t.Fatal(err)
 	}
 	for service, tool := range tools.Services {
+		if slices.Contains(toolImages.built, tool.Image) {
+			continue
+		}
 		target := "recorder"
 		if service == "trivy" {
 			target = service
 		}
 		r.run("docker", "build", "--quiet", "--target", target, "--tag", tool.Image, dir)
-		r.t.Cleanup(func() { r.run("docker", "image", "rm", tool.Image) })
+		toolImages.built = append(toolImages.built, tool.Image)
 	}
+	return len(tools.Services)
 }
 
 // writesAdvisory makes a database for Trivy that knows one vulnerability, of all versions of one package.
