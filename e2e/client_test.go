@@ -203,7 +203,7 @@ func (c *client) expect(what string, a answer, statuses ...int) answer {
 	if values := a.header.Values("Strict-Transport-Security"); !slices.Equal(values, hsts) {
 		c.t.Errorf("%s: header Strict-Transport-Security is %q", what, values)
 	}
-	if strings.Contains(a.body, "Traceback") || strings.Contains(a.body, ".py") {
+	if strings.Contains(a.body, "Traceback") || strings.Contains(a.body, ".py\"") || strings.Contains(a.body, ".py&quot;") {
 		c.t.Errorf("%s: the response shows a trace:\n%.600s", what, a.body)
 	}
 	return a
