@@ -81,8 +81,20 @@ func at(m map[string]any, key string) (any, error) {
 	return value, nil
 }
 
-// where returns the items whose key has the value; "!" before the key turns it round.
+// where returns the items whose key has the value; "!" before the key turns it round. Of several values, the items of each
+// follow one another.
 func where(list []any, key string, value any) ([]any, error) {
+	if values, several := value.([]any); several {
+		result := []any{}
+		for _, value := range values {
+			items, err := where(list, key, value)
+			if err != nil {
+				return nil, err
+			}
+			result = append(result, items...)
+		}
+		return result, nil
+	}
 	key, wanted := strings.TrimPrefix(key, "!"), !strings.HasPrefix(key, "!")
 	result := []any{}
 	for _, item := range list {

@@ -337,6 +337,7 @@ func TestFunctions(t *testing.T) {
 		`at .shape "sides"`:                        "4",
 		`len (where .packages "group" "runtime")`:  "1",
 		`len (where .packages "!group" "runtime")`: "1",
+		`len (where .packages "group" (list "runtime" "development"))`: "2",
 	} {
 		files, err := shop().with("base/files/out.tmpl", "<% "+directive+" %>").render(t)
 		if err != nil {

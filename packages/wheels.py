@@ -44,7 +44,9 @@ Root-Is-Purelib: false
 def python_version(version: str) -> str:
     """Return a version of Go's modules as Python writes it: 1.2.0-rc.1 is 1.2.0rc1."""
     number, _, stage = version.partition("-")
-    return number + stage.replace(".", "") if stage.startswith("rc") else number + ".dev0" * bool(stage)
+    if not stage:
+        return number
+    return number + (stage.replace(".", "") if stage.startswith("rc") else ".dev0")
 
 
 def pack(binary: Path, platform: str, version: str, out: Path) -> Path:
