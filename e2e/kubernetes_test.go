@@ -42,13 +42,13 @@ var manifestChecks = []struct {
 }{
 	{
 		"kubernetes-validate", func(r *repository, file string) []string {
-			return []string{toolPath(r, "kubernetes-validate"), "--strict", "--quiet", file}
+			return []string{toolPath(r.t, "kubernetes-validate"), "--strict", "--quiet", file}
 		},
 		"minReadySeconds: 5", "minReadySecond: 5", "minReadySecond",
 	},
 	{
 		"kube-score", func(r *repository, file string) []string {
-			return []string{toolPath(r, "kube-score"), "score", "--exit-one-on-warning", file}
+			return []string{toolPath(r.t, "kube-score"), "score", "--exit-one-on-warning", file}
 		},
 		"readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "Container Security Context",
 	},
@@ -86,8 +86,8 @@ func TestKubernetesManifests(t *testing.T) {
 					t.Errorf("%s: a Secret is in it", folder)
 				}
 			}
-			r.run(toolPath(r, "shellcheck"), "scripts/access", "scripts/deploy", "scripts/rollback", "scripts/cluster.sh")
-			r.run(toolPath(r, "yamllint"), "--strict", "--config-data",
+			r.run(toolPath(r.t, "shellcheck"), "scripts/access", "scripts/deploy", "scripts/rollback", "scripts/cluster.sh")
+			r.run(toolPath(r.t, "yamllint"), "--strict", "--config-data",
 				"{extends: default, rules: {line-length: {max: 120}, document-start: disable}}", "deploy/kubernetes")
 		})
 	}
@@ -159,7 +159,7 @@ func newKubectl(r *repository) *kubectl {
 	k := &kubectl{folder: r.t.TempDir()}
 	k.repository = r.with("PATH="+k.folder+string(os.PathListSeparator)+r.getenv("PATH"), "REFUSE=-", "FAIL=-", "UNREADY=-", "KUBE_CONFIG="+passwordMark)
 	program := filepath.Join(k.folder, "kubectl")
-	writeFile(r.t, program, fmt.Sprintf(kubectlStandIn, toolPath(r, "kustomize")))
+	writeFile(r.t, program, fmt.Sprintf(kubectlStandIn, toolPath(r.t, "kustomize")))
 	if err := os.Chmod(program, 0o700); err != nil {
 		r.t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ var linters = []linter{
 		"scripts/migrate", "#!/bin/sh\nrm -rf $1/x\n", "SC2086",
 	},
 	{
-		"actionlint", func(r *repository) []string { return tool("actionlint", "-shellcheck", toolPath(r, "shellcheck"))(r) },
+		"actionlint", func(r *repository) []string { return tool("actionlint", "-shellcheck", toolPath(r.t, "shellcheck"))(r) },
 		".github/workflows/ci.yml", workflow + "      - run: echo ${{ matrix.nothing }}\n", "[expression]",
 	},
 	{
@@ -143,7 +143,7 @@ func program(name string, args ...string) func(*repository) []string {
 
 // tool is one of the programs that e2e/setup installs beside the machine's own.
 func tool(name string, args ...string) func(*repository) []string {
-	return func(r *repository) []string { return append([]string{toolPath(r, name)}, args...) }
+	return func(r *repository) []string { return append([]string{toolPath(r.t, name)}, args...) }
 }
 
 // checkov looks for what is unsafe. It asks its makers nothing.
@@ -151,13 +151,19 @@ func checkov(args ...string) func(*repository) []string {
 	return tool("checkov", append([]string{"--skip-download", "--quiet", "--compact"}, args...)...)
 }
 
-func toolPath(r *repository, name string) string {
-	r.t.Helper()
+func toolPath(t testing.TB, name string) string {
+	t.Helper()
+	return filepath.Join(toolFolder(t), "bin", name)
+}
+
+// toolFolder is where e2e/setup puts what it installs.
+func toolFolder(t testing.TB) string {
+	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return filepath.Join(cache, "kitout-e2e", "bin", name)
+	return filepath.Join(cache, "kitout-e2e")
 }
 
 // nginx tests the configuration in the proxy's image, under the terms that Compose sets.

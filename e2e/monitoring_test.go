@@ -102,7 +102,7 @@ func (r *repository) runs(name string, args ...string) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
 	var output lockedBuffer
-	cmd := r.command(ctx, toolPath(r, name), args...)
+	cmd := r.command(ctx, toolPath(r.t, name), args...)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)

@@ -42,8 +42,8 @@ func TestWheel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wheel := strings.TrimSpace(run(toolPath(&repository{t: t}, "python"), script, "dist", "first"))
-	again := strings.TrimSpace(run(toolPath(&repository{t: t}, "python"), script, "dist", "second"))
+	wheel := strings.TrimSpace(run(toolPath(t, "python"), script, "dist", "first"))
+	again := strings.TrimSpace(run(toolPath(t, "python"), script, "dist", "second"))
 	if !strings.HasPrefix(filepath.Base(wheel), "kitout-1.2.0rc1-py3-none-manylinux_2_17_") {
 		t.Errorf("wheel %s", wheel)
 	}

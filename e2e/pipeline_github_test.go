@@ -55,7 +55,7 @@ func (m *runner) runs(event, job string, more ...string) (string, error) {
 		}
 	}
 	start := time.Now()
-	output, err := m.try(toolPath(m.repository, "act"), append(args, more...)...)
+	output, err := m.try(toolPath(m.t, "act"), append(args, more...)...)
 	m.t.Logf("%5.1f s  act %s --job %s %s", time.Since(start).Seconds(), event, job, setupTime.FindString(output))
 	return output, err
 }

@@ -121,7 +121,7 @@ func (r *repository) buildsTools() int {
 	dir := r.t.TempDir()
 	writeFile(r.t, filepath.Join(dir, "Dockerfile"), scannerImages)
 	writeFile(r.t, filepath.Join(dir, "record"), recordingProgram)
-	program, err := os.ReadFile(toolPath(r, "trivy"))
+	program, err := os.ReadFile(toolPath(r.t, "trivy"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
