@@ -21,15 +21,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestCombinations renders a set of answers in which every legal three choices of different questions meet, and looks at
-// every file of each.
+// TestCombinations renders a set of answers in which every two choices of different questions meet, and every three of which two
+// are of main questions, wherever that is legal, and looks at every file of each.
 func TestCombinations(t *testing.T) {
 	catalog, err := loadCatalog()
 	must(t, err)
 	options := testOptions(t)
 	parameters := parametersOf(t, catalog)
-	rows, sizes, plans, impossible := coveringPlans(t, catalog, options, parameters, nil)
-	t.Logf("%d combinations of %v values; %d triples are refused", len(rows), sizes, impossible)
+	rows, plans, impossible := coveringPlans(t, catalog, options, parameters, nil)
+	t.Logf("%d combinations; %d meetings are refused", len(rows), impossible)
 	look := newInspector()
 	for _, row := range rows {
 		name := describe(parameters, row)
@@ -60,7 +60,7 @@ func TestCombinations(t *testing.T) {
 // answers than those of the row. Rows that a layer refuses are not in it.
 func coveringPlans(t *testing.T, catalog *generator.Catalog, options generator.Options, parameters []parameter,
 	besides func(generator.Given) generator.Given,
-) (rows [][]int, sizes []int, plans map[string]*generator.Plan, impossible int) {
+) (rows [][]int, plans map[string]*generator.Plan, impossible int) {
 	t.Helper()
 	plans = map[string]*generator.Plan{}
 	legal := func(row []int) bool {
@@ -81,12 +81,8 @@ func coveringPlans(t *testing.T, catalog *generator.Catalog, options generator.O
 		plans[name] = plan
 		return plan != nil
 	}
-	sizes = make([]int, len(parameters))
-	for i, parameter := range parameters {
-		sizes[i] = len(parameter.values)
-	}
-	rows, impossible = coveringArray(sizes, legal)
-	return rows, sizes, plans, impossible
+	rows, impossible = coveringArray(parameters, legal)
+	return rows, plans, impossible
 }
 
 // applyTwice wants that a second apply finds nothing to do.
@@ -107,19 +103,20 @@ func applyTwice(t *testing.T, name string, plan *generator.Plan, changes []gener
 type parameter struct {
 	key    string
 	values []string
+	main   bool // it is combined with every two others, of which one is main as well
 }
 
 func parametersOf(t *testing.T, catalog *generator.Catalog) []parameter {
 	t.Helper()
 	base, err := catalog.Base()
 	must(t, err)
-	parameters := []parameter{{"domain", []string{"", "shop.example.com"}}, {"python", base.Python.Images}}
+	parameters := []parameter{{key: "domain", values: []string{"", "shop.example.com"}}, {key: "python", values: base.Python.Images}}
 	for _, question := range catalog.Questions {
 		values := question.Choices
 		if question.Several && len(values) > 1 {
 			values = append(slices.Clone(values), strings.Join(question.Choices, ","))
 		}
-		parameters = append(parameters, parameter{question.Name, values})
+		parameters = append(parameters, parameter{question.Name, values, question.Main})
 	}
 	return parameters
 }
@@ -143,39 +140,76 @@ func describe(parameters []parameter, row []int) string {
 	return strings.Join(parts, " ")
 }
 
-// coveringArray returns rows such that every three values of different parameters that legal allows meet in one, and the
-// number of triples for which no legal row was found. It is greedy, and the same every time.
-func coveringArray(sizes []int, legal func([]int) bool) (rows [][]int, impossible int) {
-	type triple [6]int // three parameters, each with its value
-	var missing []triple
-	for a := range sizes {
-		for b := a + 1; b < len(sizes); b++ {
-			for c := b + 1; c < len(sizes); c++ {
-				for i := range sizes[a] * sizes[b] * sizes[c] {
-					missing = append(missing, triple{a, i % sizes[a], b, i / sizes[a] % sizes[b], c, i / sizes[a] / sizes[b]})
+// meeting is a value for each of several parameters.
+type meeting []struct{ parameter, value int }
+
+func (m meeting) in(row []int) bool {
+	for _, one := range m {
+		if row[one.parameter] != one.value {
+			return false
+		}
+	}
+	return true
+}
+
+// meetings lists each way in which the values of these parameters can meet.
+func meetings(parameters []parameter, indexes ...int) []meeting {
+	all := []meeting{nil}
+	for _, i := range indexes {
+		var longer []meeting
+		for _, m := range all {
+			for value := range parameters[i].values {
+				longer = append(longer, append(slices.Clip(m), struct{ parameter, value int }{i, value}))
+			}
+		}
+		all = longer
+	}
+	return all
+}
+
+// wanted lists every meeting of two parameters, and every one of three of which two are main.
+func wanted(parameters []parameter) (missing []meeting) {
+	for a := range parameters {
+		for b := range a {
+			missing = append(missing, meetings(parameters, a, b)...)
+			for c := range b {
+				mains := 0
+				for _, i := range []int{a, b, c} {
+					if parameters[i].main {
+						mains++
+					}
+				}
+				if mains >= 2 {
+					missing = append(missing, meetings(parameters, a, b, c)...)
 				}
 			}
 		}
 	}
+	return missing
+}
+
+// coveringArray returns rows such that each wanted meeting that legal allows is in one, and the number of meetings for which
+// no legal row was found. It is greedy, and the same every time.
+func coveringArray(parameters []parameter, legal func([]int) bool) (rows [][]int, impossible int) {
+	missing := wanted(parameters)
 	random := rand.New(rand.NewPCG(1, 2))
-	holds := func(row []int, t triple) bool { return row[t[0]] == t[1] && row[t[2]] == t[3] && row[t[4]] == t[5] }
 	for len(missing) > 0 {
 		var best []int
 		most := 0
 		for try := range 200 {
-			row := make([]int, len(sizes))
-			for i, size := range sizes {
-				row[i] = random.IntN(size)
+			row := make([]int, len(parameters))
+			for i, parameter := range parameters {
+				row[i] = random.IntN(len(parameter.values))
 			}
-			for i := 0; i < 6; i += 2 {
-				row[missing[0][i]] = missing[0][i+1]
+			for _, one := range missing[0] {
+				row[one.parameter] = one.value
 			}
 			if best != nil && try >= 20 || !legal(row) {
 				continue
 			}
 			covered := 0
-			for _, t := range missing {
-				if holds(row, t) {
+			for _, m := range missing {
+				if m.in(row) {
 					covered++
 				}
 			}
@@ -189,23 +223,24 @@ func coveringArray(sizes []int, legal func([]int) bool) (rows [][]int, impossibl
 			continue
 		}
 		rows = append(rows, best)
-		missing = slices.DeleteFunc(missing, func(t triple) bool { return holds(best, t) })
+		missing = slices.DeleteFunc(missing, func(m meeting) bool { return m.in(best) })
 	}
 	return rows, impossible
 }
 
 func TestCoveringArray(t *testing.T) {
-	sizes := []int{3, 3, 1, 4, 2}
-	rows, impossible := coveringArray(sizes, func(row []int) bool { return row[0] != 2 || row[1] != 2 })
-	if impossible != 1*1+4+2 || len(rows) > 40 {
-		t.Errorf("%d rows, %d impossible triples", len(rows), impossible)
+	values := strings.Fields("a b c d")
+	parameters := []parameter{{"w", values[:3], true}, {"x", values[:3], false}, {"y", values[:1], false}, {"z", values, true}}
+	rows, impossible := coveringArray(parameters, func(row []int) bool { return row[0] != 2 || row[1] != 2 })
+	if impossible != 1+4+1 || len(rows) > 40 {
+		t.Errorf("%d rows, %d impossible meetings", len(rows), impossible)
 	}
 	met := map[[3]int]bool{}
 	for _, row := range rows {
-		met[[3]int{row[0], row[3], row[4]}] = true
+		met[[3]int{row[0], row[1], row[3]}] = true
 	}
-	if len(met) != 3*4*2 {
-		t.Errorf("%d of 24 triples are met", len(met))
+	if len(met) != 8*4 {
+		t.Errorf("%d of 32 triples are met", len(met))
 	}
 }
 

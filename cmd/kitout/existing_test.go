@@ -48,7 +48,7 @@ func TestAddedFilesAreWhole(t *testing.T) {
 			parameters = append(parameters, p)
 		}
 	}
-	rows, _, plans, _ := coveringPlans(t, catalog, options, parameters, func(given generator.Given) generator.Given {
+	rows, plans, _ := coveringPlans(t, catalog, options, parameters, func(given generator.Given) generator.Given {
 		return generator.Given{Origin: "%s", Values: existing[given.Values["framework"][0]]}
 	})
 	if len(rows) < 20 {
