@@ -21,6 +21,7 @@ require (
 
 require (
 	github.com/bmatcuk/doublestar/v4 v4.10.4
+	github.com/charmbracelet/x/vt v0.1.0
 	mvdan.cc/sh/v3 v3.14.1
 )
 
@@ -31,7 +32,7 @@ require (
 
 require (
 	charm.land/bubbles/v2 v2.0.0 // indirect
-	charm.land/bubbletea/v2 v2.1.1 // indirect; huh asks for 2.0.2, which loses the first key of every other question
+	charm.land/bubbletea/v2 v2.1.1 // huh asks for 2.0.2, which loses the first key of every other question
 	charm.land/lipgloss/v2 v2.0.1 // indirect
 	dario.cat/mergo v1.0.1 // indirect
 	github.com/Masterminds/goutils v1.1.1 // indirect

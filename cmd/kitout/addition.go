@@ -277,7 +277,8 @@ func (a *addition) write(ctx context.Context, resolution generator.Resolution, a
 	}
 	if ask {
 		report.list(s.err)
-		if err := confirm(ctx, report, s); err != nil {
+		report.summary(s.err)
+		if err := agree(ctx, "Write these files?", s); err != nil {
 			return err
 		}
 	}

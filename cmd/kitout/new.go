@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -99,8 +100,8 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 	if err != nil {
 		return err
 	}
-	resolve := func(more ...generator.Given) (*generator.Answers, error) {
-		answers, err := catalog.Resolve(filepath.Base(absolute), table.Provides, append(slices.Clone(sources), more...)...)
+	resolve := func(first []generator.Given, last ...generator.Given) (*generator.Answers, error) {
+		answers, err := catalog.Resolve(filepath.Base(absolute), table.Provides, slices.Concat(first, sources, last)...)
 		if err != nil {
 			return answers, err
 		}
@@ -113,7 +114,7 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 		return answers, nil
 	}
 	ask := !flags.yes && !flags.silent() && prompt.Terminal(s.in, s.err)
-	answers, err := resolve()
+	answers, err := resolve(nil)
 	if err != nil {
 		return err
 	}
@@ -128,11 +129,15 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 	}
 	defer func() { _ = folder.Close() }()
 	if ask {
-		if plan, err = askFor(ctx, catalog, options, sources, resolve, s); err != nil {
+		build := func(plan *generator.Plan) (*report, error) {
+			changes, err := buildNew(plan, folder, resolution, flags)
+			return newReport(catalog, plan, flags.folder, changes), err
+		}
+		if plan, err = askFor(ctx, catalog, options, flags, sources, resolve, build, s); err != nil {
 			return err
 		}
 	}
-	return writeNew(ctx, catalog, plan, folder, resolution, flags, ask, s)
+	return writeNew(ctx, catalog, plan, folder, resolution, flags, s)
 }
 
 // openFolder opens the target, which must be empty unless it was said what happens to existing files, and takes back what an
@@ -172,28 +177,52 @@ func recoverFolder(folder *generator.Folder, dry bool, s streams) (err error) {
 	return err
 }
 
-// askFor lets the user answer what no flag or file did.
-func askFor(ctx context.Context, catalog *generator.Catalog, options generator.Options, sources []generator.Given,
-	resolve func(...generator.Given) (*generator.Answers, error), s streams,
+// askFor lets the user answer what no flag or file did, and see what comes of it. resolve lays answers over the others.
+func askFor(ctx context.Context, catalog *generator.Catalog, options generator.Options, flags newFlags, sources []generator.Given,
+	resolve func(first []generator.Given, last ...generator.Given) (*generator.Answers, error), build func(*generator.Plan) (*report, error), s streams,
 ) (*generator.Plan, error) {
-	known := map[string]bool{}
+	interview := &prompt.Interview{Catalog: catalog, Options: options, Known: map[string]bool{}, In: s.in, Out: s.err}
 	for _, source := range sources {
 		for key := range source.Values {
-			known[key] = true
+			interview.Known[key] = true
 		}
 	}
-	with := func(asked map[string][]string) (*generator.Answers, error) {
-		return resolve(generator.Given{Origin: "--%s", Values: asked})
+	starts := map[string][]generator.Given{"": nil}
+	if flags.preset.unsaid() {
+		presets, err := builtinPresets()
+		if err != nil {
+			return nil, err
+		}
+		for _, preset := range presets {
+			given, err := givenPreset(preset.Name)
+			if err != nil {
+				return nil, err
+			}
+			starts[preset.Name] = []generator.Given{given}
+			interview.Starts = append(interview.Starts, prompt.Start{
+				Option: prompt.Option{Label: preset.Title + " – " + preset.Help, Value: preset.Name}, Keys: slices.Collect(maps.Keys(given.Values)),
+			})
+		}
 	}
-	asked, err := prompt.Ask(ctx, catalog, options, known, with, s.in, s.err)
-	if err != nil {
-		return nil, interrupted(err)
+	interview.Resolve = func(start string, asked map[string][]string) (*generator.Answers, error) {
+		return resolve(starts[start], generator.Given{Origin: "--%s", Values: asked})
 	}
-	answers, err := with(asked)
-	if err != nil {
-		return nil, err
+	interview.Summary = func(plan *generator.Plan) (string, error) {
+		report, err := build(plan)
+		if err != nil {
+			return "", err
+		}
+		return report.outline(plan), nil
 	}
-	return catalog.NewPlan(answers, options)
+	interview.Show = func(plan *generator.Plan) error {
+		report, err := build(plan)
+		if err == nil {
+			report.list(s.err)
+		}
+		return err
+	}
+	plan, err := interview.Ask(ctx)
+	return plan, interrupted(err)
 }
 
 func interrupted(err error) error {
@@ -203,17 +232,20 @@ func interrupted(err error) error {
 	return err
 }
 
-// writeNew compares the plan with the folder, shows it, and writes it.
-func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.Plan, folder *generator.Folder,
-	resolution generator.Resolution, flags newFlags, ask bool, s streams,
-) error {
-	build := func() ([]generator.Change, error) {
-		changes, err := plan.Build(folder.Fs)
-		if err != nil {
-			return nil, err
-		}
-		return changes, generator.Decide(flags.folder, changes, generator.Decisions{Otherwise: resolution})
+// buildNew compares the plan with the folder, and decides what happens to each file.
+func buildNew(plan *generator.Plan, folder *generator.Folder, resolution generator.Resolution, flags newFlags) ([]generator.Change, error) {
+	changes, err := plan.Build(folder.Fs)
+	if err != nil {
+		return nil, err
 	}
+	return changes, generator.Decide(flags.folder, changes, generator.Decisions{Otherwise: resolution})
+}
+
+// writeNew compares the plan with the folder, and writes it.
+func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.Plan, folder *generator.Folder,
+	resolution generator.Resolution, flags newFlags, s streams,
+) error {
+	build := func() ([]generator.Change, error) { return buildNew(plan, folder, resolution, flags) }
 	changes, err := build()
 	if err != nil {
 		return err
@@ -221,11 +253,6 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	report := newReport(catalog, plan, flags.folder, changes)
 	if flags.dryRun || flags.diff {
 		return report.print(s, flags.outputFlags)
-	}
-	if ask {
-		if err := confirm(ctx, report, s); err != nil {
-			return err
-		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -255,11 +282,6 @@ func writeNew(ctx context.Context, catalog *generator.Catalog, plan *generator.P
 	}
 	report.Written = true
 	return report.print(s, flags.outputFlags)
-}
-
-func confirm(ctx context.Context, report *report, s streams) error {
-	report.summary(s.err)
-	return agree(ctx, "Write these files?", s)
 }
 
 // agree asks before something is written; whoever does not say yes interrupts the command.

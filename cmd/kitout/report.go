@@ -5,6 +5,7 @@ import (
 	"io"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kitout/kitout/generator"
@@ -127,6 +128,34 @@ func countFiles(status map[generator.Status]int, words []counted) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// outline says in two lines how many files there will be, what becomes of those that exist, and which sections of the checklist
+// are covered.
+func (r *report) outline(plan *generator.Plan) string {
+	var covered []int
+	for _, layer := range plan.Layers {
+		covered = append(covered, layer.Sections...)
+	}
+	var missing []string
+	for number := 1; number < len(productionSections); number++ {
+		if !slices.Contains(covered, number) {
+			missing = append(missing, sectionsOf([]int{number})...)
+		}
+	}
+	all := len(productionSections) - 1
+	text := fmt.Sprintf("%s: %s.\nCovers all %d sections of the checklist.", r.Folder, r.plannedCounts(), all)
+	if len(missing) > 0 {
+		text = fmt.Sprintf("%s: %s.\nCovers %d of the %d sections of the checklist, not %s.", r.Folder, r.plannedCounts(), all-len(missing), all, strings.Join(missing, ", "))
+	}
+	return text
+}
+
+func (r *report) plannedCounts() string {
+	return countFiles(r.status, []counted{
+		{generator.Create, "to write"}, {generator.Replace, "to replace"}, {generator.Merge, "to add to"}, {generator.Beside, "to write beside"},
+		{generator.Keep, "to keep"}, {generator.Identical, "that stay as they are"}, {generator.Skip, "to leave out"},
+	})
 }
 
 // summary shows the answers and what would be written, before the first file is.

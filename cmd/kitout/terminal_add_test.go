@@ -217,7 +217,7 @@ func TestTerminalStart(t *testing.T) {
 	term := start(empty)
 	term.wait("shop is empty. What is to be done?", down+enter)
 	term.wait("In which folder?", "store"+enter)
-	term.wait(mainQuestions(t)[0].Title, ctrlC)
+	term.wait("Start from", ctrlC)
 	term.exits(exitInterrupted)
 	term.showed("kitout new . – Write a new repository", "kitout help")
 

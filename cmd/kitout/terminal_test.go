@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -153,11 +152,10 @@ func mainQuestions(t *testing.T) (asked []*generator.Question) {
 	return asked
 }
 
-// finish gives no domain, customises nothing and writes.
+// finish gives no domain, changes nothing and writes.
 func (term *terminal) finish(dir string) {
 	term.t.Helper()
 	term.wait("Domain", enter)
-	term.wait("Customise the rest?", enter)
 	term.write(dir)
 }
 
@@ -167,7 +165,7 @@ func (term *terminal) write(dir string) {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		term.t.Error("something was written before the summary")
 	}
-	term.wait("Write these files?", enter)
+	term.wait("Yes, write it", enter)
 	term.wait("make setup", "")
 	term.exits(exitDone)
 }
@@ -175,6 +173,7 @@ func (term *terminal) write(dir string) {
 func TestTerminalDefaults(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
 	term := onTerminal(t, "new", dir, "--no-git")
+	term.wait("Start from", enter)
 	for _, question := range mainQuestions(t) {
 		term.wait(question.Title, enter)
 	}
@@ -194,6 +193,7 @@ func TestTerminalChoice(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
 	term := onTerminal(t, "new", dir, "--no-git", "--framework", "flask") // what a flag says is not asked
 	want := ""
+	term.wait("Start from", enter)
 	for _, question := range mainQuestions(t) {
 		switch question.Name {
 		case "framework":
@@ -231,46 +231,6 @@ func mainFlags(t *testing.T) (flags []string) {
 	return flags
 }
 
-func freeHelp(key string) string {
-	i := slices.IndexFunc(generator.Free, func(free generator.FreeAnswer) bool { return free.Key == key })
-	return generator.Free[i].Help
-}
-
-func TestTerminalCustomised(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "shop")
-	term := onTerminal(t, append([]string{"new", dir, "--no-git", "--image", "registry.example.com/shop"}, mainFlags(t)...)...)
-	term.wait("Domain", "localhost"+enter)
-	term.wait(`"localhost" is not a host name`, clear+"shop.example.com"+enter)
-	term.wait("E-mail", "admin@example.com"+enter)
-	term.wait("Customise the rest?", "y")
-	catalog, err := loadCatalog()
-	must(t, err)
-	for _, question := range catalog.Questions {
-		if !question.Main && len(question.Choices) > 1 {
-			term.wait(question.Help, enter)
-		}
-	}
-	term.wait(freeHelp("name"), clear+"my-store"+enter)
-	term.wait(freeHelp("package"), clear+"tests"+enter)
-	term.wait(`"tests" is a folder of the repository`, clear+"stock"+enter)
-	term.wait(freeHelp("python"), down)
-	term.wait("> ", enter)
-	term.wait(freeHelp("index-url"), "packages.example.com"+enter)
-	term.wait("is no address of an index", clear+"https://packages.example.com/simple"+enter)
-	term.write(dir)
-	base, err := catalog.Base()
-	must(t, err)
-	answers := recordOf(t, dir)
-	for key, want := range map[string]string{
-		"domain": "shop.example.com", "email": "admin@example.com", "name": "my-store", "package": "stock",
-		"image": "registry.example.com/shop", "python": base.Python.Images[1], "index-url": "https://packages.example.com/simple",
-	} {
-		if got := answers[key]; len(got) != 1 || got[0] != want {
-			t.Errorf("%s is %s, not %s", key, got, want)
-		}
-	}
-}
-
 func TestTerminalOfPlainLines(t *testing.T) {
 	for name, variable := range map[string]string{"asked for": "ACCESSIBLE=1", "all that the terminal can": "TERM=dumb"} {
 		start := func(t *testing.T, dir string) *terminal {
@@ -280,10 +240,16 @@ func TestTerminalOfPlainLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "shop")
 			term := start(t, dir)
+			term.wait("Start from", "")
+			term.wait("Enter a number", enter)
 			for range mainQuestions(t) {
 				term.wait("Enter a number", enter)
 			}
-			term.finish(dir)
+			term.wait("Domain", enter)
+			term.wait("1. Yes, write it", "")
+			term.wait("Enter a number", enter)
+			term.wait("make setup", "")
+			term.exits(exitDone)
 			if found := escapes.Find(term.shown); found != nil {
 				t.Errorf("moves the cursor or colours: %q", found)
 			}
@@ -307,15 +273,14 @@ func TestTerminalOfPlainLines(t *testing.T) {
 func TestTerminalDeclined(t *testing.T) {
 	parent := t.TempDir()
 	term := onTerminal(t, append([]string{"new", filepath.Join(parent, "shop"), "--domain", ""}, mainFlags(t)...)...)
-	term.wait("Customise the rest?", enter)
-	term.wait("Write these files?", "n")
+	term.wait("Yes, write it", ctrlC)
 	term.aborted(parent)
 }
 
 func TestTerminalTerminated(t *testing.T) {
 	parent := t.TempDir()
 	term := onTerminal(t, "new", filepath.Join(parent, "shop"))
-	term.wait(mainQuestions(t)[0].Title, "")
+	term.wait("Start from", "")
 	must(t, term.command.Process.Signal(syscall.SIGTERM))
 	term.aborted(parent)
 }
@@ -334,8 +299,12 @@ func TestTerminalAborted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			parent := t.TempDir()
 			term := onTerminal(t, "new", filepath.Join(parent, "shop"))
-			for i, question := range mainQuestions(t)[:len(keys)] {
-				term.wait(question.Title, keys[i])
+			titles := []string{"Start from"}
+			for _, question := range mainQuestions(t) {
+				titles = append(titles, question.Title)
+			}
+			for i, title := range titles[:len(keys)] {
+				term.wait(title, keys[i])
 			}
 			term.aborted(parent)
 		})

@@ -5,18 +5,19 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
+	tea "charm.land/bubbletea/v2"
 	"charm.land/huh/v2"
-	"github.com/kitout/kitout/generator"
 	"golang.org/x/term"
 )
 
 // ErrAborted is returned when the person gives up.
 var ErrAborted = huh.ErrUserAborted
+
+// errBack is returned when the person wants the screen before.
+var errBack = errors.New("back")
 
 // Terminal says whether both streams are a terminal, so that somebody can answer.
 func Terminal(in io.Reader, out io.Writer) bool { return isTerminal(in) && isTerminal(out) }
@@ -24,33 +25,6 @@ func Terminal(in io.Reader, out io.Writer) bool { return isTerminal(in) && isTer
 func isTerminal(stream any) bool {
 	file, is := stream.(*os.File)
 	return is && term.IsTerminal(int(file.Fd()))
-}
-
-// Ask puts the questions that are not known yet: the main ones and the domain first, the others if they are wanted. It
-// returns only what was asked. resolve lays answers over the known ones: what comes of it is preselected, and a value is
-// asked for again when it, or the plan of the whole, is refused.
-func Ask(ctx context.Context, catalog *generator.Catalog, options generator.Options, known map[string]bool,
-	resolve func(map[string][]string) (*generator.Answers, error), in io.Reader, out io.Writer,
-) (map[string][]string, error) {
-	s := &interview{catalog: catalog, options: options, resolve: resolve, in: in, out: out, asked: map[string][]string{}}
-	first, rest, err := s.fields(known)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.ask(ctx, first); err != nil || len(rest) == 0 {
-		return s.asked, err
-	}
-	var titles []string
-	for _, field := range rest {
-		titles = append(titles, field.title)
-	}
-	more := false
-	confirm := huh.NewConfirm().Title("Customise the rest?").Value(&more).
-		Description(strings.Join(titles, ", ") + ": no takes what is recommended")
-	if err := run(ctx, in, out, confirm); err != nil || !more {
-		return s.asked, err
-	}
-	return s.asked, s.ask(ctx, rest)
 }
 
 // Confirm asks a question of yes or no; agreed is preselected.
@@ -89,131 +63,6 @@ func Several(ctx context.Context, title string, options []Option, in io.Reader, 
 	return chosen, err
 }
 
-// interview is one run through the questions.
-type interview struct {
-	catalog *generator.Catalog
-	options generator.Options
-	resolve func(map[string][]string) (*generator.Answers, error)
-	in      io.Reader
-	out     io.Writer
-	asked   map[string][]string
-}
-
-// field is something to ask; without options the answer is free.
-type field struct {
-	key, title, help string
-	options          []huh.Option[string]
-	several          bool
-	needs            string // another free answer without which this one makes no sense
-}
-
-// fields returns what is to be asked first, and what may be left alone.
-func (s *interview) fields(known map[string]bool) (first, rest []field, err error) {
-	for _, question := range s.catalog.Questions {
-		if known[question.Name] || len(question.Choices) == 1 {
-			continue
-		}
-		options, err := s.choices(question)
-		if err != nil {
-			return nil, nil, err
-		}
-		asked := field{key: question.Name, title: question.Title, help: question.Help, options: options, several: question.Several}
-		if question.Main {
-			first = append(first, asked)
-		} else {
-			rest = append(rest, asked)
-		}
-	}
-	base, err := s.catalog.Base()
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, free := range generator.Free {
-		asked := field{key: free.Key, title: free.Title, help: free.Help, needs: free.Needs}
-		if free.Key == "python" { // the base says which there are
-			asked.options = huh.NewOptions(base.Python.Images...)
-		}
-		switch {
-		case known[free.Key]:
-		case free.Main:
-			first = append(first, asked)
-		default:
-			rest = append(rest, asked)
-		}
-	}
-	return first, rest, nil
-}
-
-func (s *interview) choices(question *generator.Question) ([]huh.Option[string], error) {
-	options := make([]huh.Option[string], len(question.Choices))
-	for i, name := range question.Choices {
-		layer, err := s.catalog.Layer(question.Name, name)
-		if err != nil {
-			return nil, err
-		}
-		label := layer.Title
-		if name == question.Default {
-			label += " (recommended)"
-		}
-		if layer.Help != "" {
-			label += " – " + layer.Help
-		}
-		options[i] = huh.NewOption(label, name)
-	}
-	return options, nil
-}
-
-func (s *interview) ask(ctx context.Context, fields []field) error {
-	for _, field := range fields {
-		answers, err := s.resolve(s.asked)
-		if err != nil {
-			return err
-		}
-		if field.needs != "" && answers.Value(field.needs)[0] == "" {
-			continue
-		}
-		chosen := slices.Clone(answers.Value(field.key))
-		if err := run(ctx, s.in, s.out, s.widget(field, &chosen)); err != nil {
-			return err
-		}
-		for i, word := range chosen {
-			chosen[i] = strings.TrimSpace(word)
-		}
-		s.asked[field.key] = chosen
-	}
-	return nil
-}
-
-func (s *interview) widget(f field, chosen *[]string) huh.Field {
-	one := func(word string) error { return s.check(f.key, strings.TrimSpace(word)) }
-	title := f.title
-	if plain() {
-		title += ": " + f.help // there, huh shows nothing but titles
-	}
-	switch {
-	case f.several:
-		return huh.NewMultiSelect[string]().Title(title).Description(f.help).Options(f.options...).Value(chosen).
-			Validate(func(words []string) error { return s.check(f.key, words...) })
-	case f.options != nil:
-		return huh.NewSelect[string]().Title(title).Description(f.help).Options(f.options...).Value(&(*chosen)[0]).Validate(one)
-	}
-	return huh.NewInput().Title(title).Description(f.help).Value(&(*chosen)[0]).Validate(one)
-}
-
-// check says what is wrong with one more answer.
-func (s *interview) check(key string, words ...string) error {
-	asked := maps.Clone(s.asked)
-	asked[key] = words
-	answers, err := s.resolve(asked)
-	if err == nil {
-		_, err = s.catalog.NewPlan(answers, s.options)
-	}
-	if usage, is := errors.AsType[*generator.UsageError](err); is {
-		return errors.New(usage.Problem + "; " + usage.Hint)
-	}
-	return err
-}
-
 // plain says whether to write lines of text, for screen readers and terminals that cannot move the cursor.
 func plain() bool { return os.Getenv("ACCESSIBLE") != "" || os.Getenv("TERM") == "dumb" }
 
@@ -226,9 +75,24 @@ func run(ctx context.Context, in io.Reader, out io.Writer, field huh.Field) erro
 	if plain() {
 		return runPlain(ctx, form, in)
 	}
-	err := form.WithInput(in).RunWithContext(ctx)
-	if ctx.Err() != nil {
+	back := false
+	// Before huh sees it: a form of one field has nothing to go back to. Escape ends a filter, while there is one.
+	filter := tea.WithFilter(func(_ tea.Model, message tea.Msg) tea.Msg {
+		key, is := message.(tea.KeyPressMsg)
+		filtering, can := field.(interface{ GetFiltering() bool })
+		if !is || key.String() != "shift+tab" && (key.String() != "esc" || can && filtering.GetFiltering()) {
+			return message
+		}
+		back = true
+		form.CancelCmd = tea.Quit // which leaves nothing on the screen, as an answer does
+		return tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
+	})
+	err := form.WithProgramOptions(filter).WithInput(in).WithOutput(out).RunWithContext(ctx)
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case back:
+		return errBack
 	}
 	return err
 }
