@@ -10,29 +10,32 @@ import (
 // good release, and what goes wrong.
 func TestDeploy(t *testing.T) {
 	t.Parallel()
-	d := newDeployment(t)
-	d.make("image")
-	d.make("publish")
-	first := d.file("build/release.env")
+	d := newDeployment(t, "deploy")
+	d.buildsTools()
+	first := d.signs()
 	d.refusesOtherServers()
 
 	// Where it is missing, the registry knows
 	if err := os.Remove(d.path("build/release.env")); err != nil {
 		t.Fatal(err)
 	}
-	d.says("make", "deploy")
+	if told := d.says("make", "deploy"); !strings.Contains(told, first.commit+" is signed, with its provenance and its contents") {
+		t.Errorf("a signed release:\n%s", told)
+	}
 	if found := d.file("build/release.env"); found.text != first.text {
 		t.Errorf("the registry knows another release:\n%s\nthan was published:\n%s", found.text, first.text)
 	}
 	d.site.expect("ready", d.site.get("/readyz"), 200)
 	d.expectRuns(first)
 
+	// What comes is signed by nobody
+	d.run("git", "rm", "--quiet", "deploy/cosign.pub")
 	aTableMore := migration("later", "0002", "CREATE TABLE later (id INTEGER)")
 	later := d.derives("a migration more", aTableMore)
 	later.buildsProxyAgain(d)
 	proxy := d.container("proxy")
 	before := d.state()
-	if told := d.says("scripts/deploy", "--dry-run", later.file); !strings.Contains(told, "its migrations would run") {
+	if told := d.says("scripts/deploy", "--dry-run", later.file); !strings.Contains(told, "its migrations would run") || !strings.Contains(told, "so nothing is verified") {
 		t.Errorf("a dry run says\n%s", told)
 	}
 	if after := d.state(); after != before {

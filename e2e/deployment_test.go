@@ -43,24 +43,28 @@ type deployment struct {
 	project  string
 	server   string // the service's folder there
 	registry string
+	stored   string   // the registry's folder
 	sentinel []string // what no output may have
 	site     *client
 }
 
-// newDeployment generates a repository, and starts the registry and the SSH server.
-func newDeployment(t *testing.T) *deployment {
+// newDeployment generates a repository, whose name ends so, and starts the registry and the SSH server.
+func newDeployment(t *testing.T, name string, flags ...string) *deployment {
 	t.Helper()
-	project := fmt.Sprintf("e2e%d-deploy", os.Getpid())
-	r := generateWith(t, "pip", "--framework", "flask", "--database", "postgres", "--name", project, "--package", "shop")
+	project := fmt.Sprintf("e2e%d-%s", os.Getpid(), name)
+	r := generateWith(t, "pip", append(flags, "--framework", "flask", "--database", "postgres", "--name", project, "--package", "shop")...)
 	r.leavesNothing(project)
 	account, err := user.Current()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	d := &deployment{repository: r, project: project, server: filepath.Join(dir, "server"), registry: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	d := &deployment{
+		repository: r, project: project, server: filepath.Join(dir, "server"),
+		registry: fmt.Sprintf("127.0.0.1:%d", freePort(t)), stored: filepath.Join(dir, "registry"),
+	}
 
-	writeFile(t, filepath.Join(dir, "registry.yaml"), fmt.Sprintf(registryConfiguration, filepath.Join(dir, "registry"), d.registry))
+	writeFile(t, filepath.Join(dir, "registry.yaml"), fmt.Sprintf(registryConfiguration, d.stored, d.registry))
 	d.serves(exec.Command(toolPath(r.t, "registry"), "serve", filepath.Join(dir, "registry.yaml")), d.registry)
 	port := freePort(t)
 	for _, name := range []string{"host", "other", "user"} {
