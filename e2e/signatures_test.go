@@ -16,8 +16,9 @@ func (d *deployment) keyPair() []string {
 	if steps == nil {
 		d.t.Fatal("docs/production.md does not say how to make a key")
 	}
-	// What cosign says goes to the standard error
-	password := d.run("bash", "-euc", "{ "+steps[1]+"} >/dev/null 2>&1; printf %s \"$COSIGN_PASSWORD\"")
+	said := filepath.Join(d.t.TempDir(), "password")
+	d.run("bash", "-euc", steps[1]+`printf %s "$COSIGN_PASSWORD" >"$1"`, "bash", said)
+	password := readFile(d.t, said)
 	file := d.path("build/cache/cosign.key")
 	key := readFile(d.t, file)
 	if err := os.Remove(file); err != nil {
@@ -45,13 +46,12 @@ func (d *deployment) signs() release {
 	published := d.file("build/release.env")
 	d.make("provenance")
 	before := d.state()
-	d.refuses("refused: the images are of "+published.commit+" not signed", "scripts/deploy")
+	d.refuses("refused: of "+published.commit+", the images are not signed", "scripts/deploy")
 	d.refuses("COSIGN_PRIVATE_KEY: not set", "make", "sign")
 
-	unsigned := *d
+	secretless := d.repository
 	d.repository = d.with(secrets...)
 	d.says("make", "sign")
-	secretless := unsigned.repository
 
 	// An image of somebody else, and then one that lacks all but a signature
 	folder := d.t.TempDir()
@@ -59,22 +59,23 @@ func (d *deployment) signs() release {
 	image := d.pushes("shop", "other", folder)
 	tampered := filepath.Join(folder, "release.env")
 	writeFile(d.t, tampered, regexp.MustCompile(`(?m)^APP_IMAGE=.*$`).ReplaceAllString(published.text, "APP_IMAGE="+image))
-	d.refuses("refused: the images are of "+published.commit+" not signed", "scripts/deploy", tampered)
+	d.refuses("refused: of "+published.commit+", the images are not signed", "scripts/deploy", tampered)
 	d.refuses("nothing is in it of "+image, "scripts/sign", tampered)
 	writeFile(d.t, d.path("build/services.json"), `{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"}`)
-	d.says("scripts/tool", "cosign", "sign", "--yes", "--key", "env://COSIGN_PRIVATE_KEY", "--signing-config", "build/services.json",
-		"--annotations", "commit="+published.commit, image)
-	d.refuses("refused: the provenance is of", "scripts/deploy", tampered)
+	writeFile(d.t, d.path("build/roots.json"), `{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`)
+	d.says("scripts/tool", "cosign", "sign", "--yes", "--key", "env://COSIGN_PRIVATE_KEY", "--annotations", "commit="+published.commit,
+		"--signing-config", "build/services.json", "--trusted-root", "build/roots.json", image)
+	d.refuses("the provenance is not signed", "scripts/deploy", tampered)
 
 	d.repository = secretless
 	other := filepath.Join(folder, "former.env")
 	writeFile(d.t, other, strings.Replace(published.text, published.commit, former, 1))
-	d.refuses("refused: the images are of "+former+" not signed", "scripts/deploy", other)
+	d.refuses("refused: of "+former+", the images are not signed", "scripts/deploy", other)
 	writeFile(d.t, other, published.text+"APP_IMAGE="+strings.SplitN(image, "@", 2)[0]+":other\n")
 	d.refuses("a line is not understood: APP_IMAGE", "scripts/deploy", other)
 	key := readFile(d.t, d.path("deploy/cosign.pub"))
 	writeFile(d.t, d.path("deploy/cosign.pub"), anotherKey)
-	d.refuses("refused: the images are of", "scripts/deploy")
+	d.refuses("the images are not signed", "scripts/deploy")
 	writeFile(d.t, d.path("deploy/cosign.pub"), key)
 	if after := d.state(); after != before {
 		d.t.Errorf("what was refused has changed the server: before\n%s\nafter\n%s", before, after)
@@ -98,9 +99,10 @@ func (d *deployment) signsForCluster(secrets []string, published release) {
 	writeFile(d.t, k.path("deploy/cosign.pub"), readFile(d.t, d.path("deploy/cosign.pub")))
 	k.run("git", "add", "deploy")
 	commit := k.released("a")
-	app := regexp.MustCompile(`(?m)^APP_IMAGE=(.*)$`).FindStringSubmatch(published.text)[1]
+	found := regexp.MustCompile(`(?m)^APP_IMAGE=(.*@sha256:(.).*)$`).FindStringSubmatch(published.text)
+	app, digest := found[1], found[2]
 	writeFile(d.t, k.path("build/release.env"), fmt.Sprintf("RELEASE=%s\nAPP_IMAGE=%[2]s\nBACKUP_IMAGE=%[2]s\n", commit, app))
-	k.fails("refused: the images are of "+commit+" not signed", "scripts/deploy")
+	k.fails("refused: of "+commit+", the images are not signed", "scripts/deploy")
 	k.did("what is not signed", "")
 
 	writeFile(d.t, k.path("build/provenance.json"), readFile(d.t, d.path("build/provenance.json")))
@@ -109,7 +111,7 @@ func (d *deployment) signsForCluster(secrets []string, published release) {
 	}
 	k.with(secrets...).run("scripts/sign")
 	k.run("scripts/deploy")
-	k.did("what is signed", "lock, prepare, start migrate, switch a, keep shop-release, keep shop-releases, unlock")
+	k.did("what is signed", "lock, prepare, start migrate, switch "+digest+", keep shop-release, keep shop-releases, unlock")
 }
 
 // verifiesWithLogin asks a registry that wants to know who asks.
