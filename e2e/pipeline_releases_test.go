@@ -17,6 +17,7 @@ func newReleases(t *testing.T, ci string) *deployment {
 	d := newDeployment(t, ci, "--ci", ci)
 	d.buildsTools()
 	d.repository = d.with(d.keyPair()...)
+	d.run("git", "remote", "add", "origin", "https://git.example.com/team/shop.git")
 	d.onBranch("main")
 	return d
 }
@@ -123,7 +124,7 @@ func TestGitHubRelease(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the job deploy: %v\n%s", err, tail(deployed))
 	}
-	d.released(published+deployed, `https://github\.com/\S+/\.github/workflows/ci\.yml@refs/heads/main https://github\.com/\S+/actions/runs/\d+/attempts/\d+`)
+	d.released(published+deployed, `(https://github\.com/\S*team/shop)/\.github/workflows/ci\.yml@refs/heads/main https://github\.com/\S*team/shop/actions/runs/\d+/attempts/\d+`)
 	release := readFile(t, filepath.Join(d.server, "current", "release.env"))
 	for line := range strings.Lines(readFile(t, filepath.Join(m.store, "attested"))) {
 		if digest, name, _ := strings.Cut(strings.TrimSpace(line), "  "); !strings.Contains(release, name+"@sha256:"+digest+"\n") {
@@ -145,7 +146,7 @@ func TestOtherReleases(t *testing.T) {
 		name, builder string
 		runs          func(d *deployment, secrets, others map[string]string) (string, error)
 	}{
-		{"gitlab", `https?://gitlab\.example\.com/team/shop/-/runners/\S* https?://\S+/-/jobs/\d+`, (*deployment).releasesByGitLab},
+		{"gitlab", `https?://git\.example\.com/team/shop/-/runners/\S* https?://git\.example\.com/team/shop/-/jobs/\d+`, (*deployment).releasesByGitLab},
 		{"jenkins", `https://ci\.example\.com/ https://ci\.example\.com/job/shop/1/`, (*deployment).releasesByJenkins},
 		{"travis", `https://app\.travis-ci\.com https://app\.travis-ci\.com/team/shop/jobs/1`, (*deployment).releasesByTravis},
 	} {
