@@ -202,8 +202,8 @@ func (d *deployment) hasNoSecret(name, output string) {
 		}
 	}
 	for _, secret := range secrets {
-		if strings.Contains(output, secret) {
-			d.t.Errorf("%s has printed a secret", name)
+		if before, after, found := strings.Cut(output, secret); found {
+			d.t.Errorf("%s has printed a secret:\n%s[secret]%.100s", name, tail(before), after)
 		}
 	}
 }

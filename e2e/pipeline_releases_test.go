@@ -151,6 +151,7 @@ func TestOtherReleases(t *testing.T) {
 		{"travis", `https://app\.travis-ci\.com https://app\.travis-ci\.com/team/shop/jobs/1`, (*deployment).releasesByTravis},
 	} {
 		t.Run(system.name, func(t *testing.T) {
+			t.Parallel()
 			d := newReleases(t, system.name)
 			secrets, others := d.variables()
 			start := time.Now()
