@@ -5,6 +5,7 @@
 
 default_url=''
 db_extension=sql.gz
+db_series=2 # a server reads what another one of its series wrote
 
 # Undo the percent-encoding of a part of a URL
 url_decode() {
@@ -92,6 +93,10 @@ db_version() {
   case $version in *MariaDB*) echo "MariaDB $version" ;; *) echo "MySQL $version" ;; esac
 }
 
+db_client() {
+  "$(dump_program)" --version
+}
+
 # Refuse a server that does not answer (1), and clients that are missing, older than the server, or MariaDB's on MySQL and
 # the reverse, whose dumps differ (2)
 db_check() {
@@ -156,10 +161,18 @@ db_drop() {
 }
 
 # db_swap URL NEW OLD: the tables of NEW take the place of those of the URL's database, which are kept in OLD. One
-# statement moves them all, because a database cannot be renamed.
+# statement moves them all, because a database cannot be renamed. Done already, it does nothing.
 db_swap() {
-  local name database table moves='' fixed
+  local name database table moves='' fixed left
   name=$(db_name "$1") || return
+  left=$(sql "$1" '' <<SQL
+SELECT count(*) FROM information_schema.tables WHERE table_schema = $(string "$2")
+SQL
+  ) || return
+  if [ "$left" = 0 ] && db_list "$1" "$name" | grep -Fqx "$name"; then
+    db_drop "$1" "$2"
+    return
+  fi
   fixed=$(sql "$1" '' <<SQL
 SELECT table_name FROM information_schema.views WHERE table_schema IN ($(string "$name"), $(string "$2"))
 UNION ALL
@@ -175,7 +188,7 @@ SQL
     return 1
   fi
   db_list "$1" "$name" | grep -Fqx "$name" || db_create "$1" "$name" || return
-  db_create "$1" "$3" || return
+  db_list "$1" "$3" | grep -Fqx "$3" || db_create "$1" "$3" || return
   for database in "$name" "$2"; do
     while IFS= read -r table; do
       moves+=",$(quoted "$database").$(quoted "$table") TO "

@@ -4,6 +4,7 @@
 
 default_url=''
 db_extension=dump
+db_series=1 # a server reads what another one of its major version wrote
 
 # Undo the percent-encoding of a part of a URL
 url_decode() {
@@ -75,6 +76,10 @@ db_version() {
   echo "PostgreSQL $(sql "$1" postgres <<<'SHOW server_version')"
 }
 
+db_client() {
+  pg_dump --version
+}
+
 # db_dump URL FILE: one consistent snapshot, while the application goes on
 db_dump() (
   url_export "$1" || exit
@@ -124,15 +129,21 @@ db_drop() {
   sql "$1" postgres "name=$2" <<<'DROP DATABASE IF EXISTS :"name" WITH (FORCE)'
 }
 
-# db_swap URL NEW OLD: NEW takes the name of the URL's database, which is kept as OLD; both names change or none
+# db_swap URL NEW OLD: NEW takes the name of the URL's database, which is kept as OLD; both names change or none. Done
+# already, it does nothing.
 db_swap() {
-  local name
-  name=$(db_name "$1") || return
-  if ! db_list "$1" "$name" | grep -Fqx "$name"; then
+  local name there
+  name=$(db_name "$1") && there=$(db_list "$1" '') || return
+  if ! grep -Fqx "$2" <<<"$there"; then
+    grep -Fqx "$name" <<<"$there" || return
+    ! grep -Fqx "$3" <<<"$there" || sql "$1" postgres "old=$3" <<<'ALTER DATABASE :"old" ALLOW_CONNECTIONS true'
+    return
+  fi
+  if ! grep -Fqx "$name" <<<"$there"; then
     sql "$1" postgres "name=$name" "new=$2" <<<'ALTER DATABASE :"new" RENAME TO :"name"'
     return
   fi
-  # A database with sessions cannot be renamed: end them, and let none begin meanwhile
+  # A database with sessions cannot be renamed: end them, and let none begin meanwhile.
   sql "$1" postgres "name=$name" "new=$2" "old=$3" <<'SQL' && return
 ALTER DATABASE :"name" ALLOW_CONNECTIONS false;
 BEGIN;
