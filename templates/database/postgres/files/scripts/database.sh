@@ -115,13 +115,17 @@ db_list() {
   sql "$1" postgres "prefix=$2" <<<"SELECT datname FROM pg_database WHERE starts_with(datname, :'prefix') ORDER BY 1"
 }
 
-# db_create URL NAME: an empty database beside the URL's own, with the same owner
+# db_create URL NAME: an empty database beside the URL's own, for the same owner and the same who may connect
 db_create() {
   local beside
   beside=$(db_name "$1") || return
   sql "$1" postgres "name=$2" "beside=$beside" <<'SQL'
 SELECT coalesce((SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = :'beside'), current_user) AS owner \gset
 CREATE DATABASE :"name" OWNER :"owner" TEMPLATE template0 ENCODING 'UTF8';
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'name') FROM pg_database WHERE datname = :'beside' AND datacl IS NOT NULL \gexec
+SELECT format('GRANT %s ON DATABASE %I TO %s', privilege_type, :'name',
+  CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
+FROM pg_database, aclexplode(datacl) WHERE datname = :'beside' AND grantee <> datdba \gexec
 SQL
 }
 
