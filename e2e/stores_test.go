@@ -24,6 +24,8 @@ type store struct {
 	rows func() (string, error)
 	// names lists the store and the databases beside it that are named after it.
 	names func() (string, error)
+	// change runs statements, each on its own, as who owns the store.
+	change func(statements string) error
 }
 
 // newStore makes an empty database, and on a server a role of its own that may make others beside it.
@@ -59,12 +61,17 @@ func (r *repository) newStore(kind, name string) store {
 		"postgres": "SELECT datname FROM pg_database WHERE starts_with(datname, 'NAME') ORDER BY 1",
 		"mysql":    "SELECT schema_name FROM information_schema.schemata WHERE LOCATE('NAME', schema_name) = 1 ORDER BY 1",
 	}
+	use := map[string]string{"postgres": "\\connect NAME\nSET ROLE NAME;\n", "mysql": "USE NAME;\n"}
 	return store{
 		// QueryEscape leaves nothing as it is but writes a blank as "+"
 		url: fmt.Sprintf("%s://%s:%s@127.0.0.1:%d/%[2]s", server.scheme, name,
 			strings.ReplaceAll(url.QueryEscape(password), "+", "%20"), server.port),
 		rows:  func() (string, error) { return server.dump(name) },
 		names: func() (string, error) { return server.sql(fill.Replace(list[kind])) },
+		change: func(statements string) error {
+			_, err := server.sql(fill.Replace(use[kind]) + statements)
+			return err
+		},
 	}
 }
 
@@ -77,6 +84,10 @@ func (r *repository) newFile(name string) store {
 		names: func() (string, error) {
 			files, err := filepath.Glob(r.path(filepath.Join("data", name+"*.sqlite3")))
 			return strings.Join(files, "\n"), err
+		},
+		change: func(statements string) error {
+			_, err := output(exec.Command("sqlite3", "-bail", "-cmd", ".timeout 60000", r.path(file)), statements)
+			return err
 		},
 	}
 }
