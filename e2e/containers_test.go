@@ -88,6 +88,7 @@ func TestContainers(t *testing.T) {
 			}
 			r.unchangedByUp()
 			r.restoresInside(c)
+			r.followsRunbook(c, s.framework, s.database)
 			r.changesPassword(c)
 			r.imageKeepsPromises(project)
 			c.rateLimited()

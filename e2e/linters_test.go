@@ -58,6 +58,12 @@ var linters = []linter{
 		"compose.dev.yaml", "services:\n  app: {}\nservices: {}\n", "duplication of key",
 	},
 	{
+		"systemd-analyze", func(r *repository) []string {
+			return []string{"bash", "-c", `XDG_RUNTIME_DIR=$1 systemd-analyze --user verify deploy/systemd/*`, "bash", r.t.TempDir()}
+		},
+		"deploy/systemd/shop-check.timer", "[Timer]\nOnCalender=hourly\n", "Unknown key",
+	},
+	{
 		"schema of workflows", tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"),
 		".github/workflows/ci.yml", workflow + "      - ran: true\n", "Schema validation errors",
 	},

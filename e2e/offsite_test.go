@@ -15,16 +15,17 @@ import (
 type objectStore struct {
 	t       testing.TB
 	dir     string
+	address string // of this machine
 	ports   []int
 	process *exec.Cmd
 }
 
 const storeSecret = "Xw3" + passwordMark
 
-// newObjectStore prepares a server with a folder of its own; start starts it.
-func newObjectStore(t testing.TB) *objectStore {
+// newObjectStore prepares a server with a folder of its own, on an address of this machine; start starts it.
+func newObjectStore(t testing.TB, address string) *objectStore {
 	t.Helper()
-	s := &objectStore{t: t, dir: t.TempDir()}
+	s := &objectStore{t: t, dir: t.TempDir(), address: address}
 	for range 8 {
 		s.ports = append(s.ports, freePort(t))
 	}
@@ -34,12 +35,12 @@ func newObjectStore(t testing.TB) *objectStore {
 	return s
 }
 
-func (s *objectStore) url() string { return fmt.Sprintf("http://127.0.0.1:%d", s.ports[0]) }
+func (s *objectStore) url() string { return fmt.Sprintf("http://%s:%d", s.address, s.ports[0]) }
 
 func (s *objectStore) start() {
 	s.t.Helper()
 	port := func(i int) string { return fmt.Sprint(s.ports[i]) }
-	s.process = exec.Command(toolPath(s.t, "weed"), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir="+s.dir,
+	s.process = exec.Command(toolPath(s.t, "weed"), "server", "-ip="+s.address, "-ip.bind="+s.address, "-dir="+s.dir,
 		"-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false", "-s3.port="+port(0), "-s3.port.grpc="+port(1), "-s3.config="+filepath.Join(s.dir, "accounts.json"),
 		"-master.port="+port(2), "-master.port.grpc="+port(3), "-volume.port="+port(4), "-volume.port.grpc="+port(5),
 		"-filer", "-filer.port="+port(6), "-filer.port.grpc="+port(7), "-volume.max=20", "-master.volumeSizeLimitMB=64")
@@ -78,7 +79,7 @@ func (s *objectStore) stop() {
 func TestOffSite(t *testing.T) {
 	t.Parallel()
 	r := newRecovery(t, "sqlite", "offsite")
-	s := newObjectStore(t)
+	s := newObjectStore(t, "127.0.0.1")
 	key := filepath.Join(t.TempDir(), "key")
 	r.run("age-keygen", "--output", key)
 	r.configure("AGE_RECIPIENT", publicKey.FindString(readFile(t, key)))
