@@ -132,7 +132,7 @@ var (
 	restores   = lazy.Regexp(`(?i)pg_restore|psql\b.*<|mysql\b.*<|\.restore\b|scripts/restore|restore\(\)|loaddata|litestream\s+restore|restic\s+restore|db_restore`)
 	drills     = lazy.Regexp(`(?i)\bdrill\b|restore[-_ ]?(test|check|verif)|test[-_ ]?restore|verify[-_ ]?(backup|restore)`)
 	encrypts   = lazy.Regexp(`(?i)\bage\s+(-|--encrypt)|\bgpg\b|openssl\s+enc|AGE_RECIPIENT|restic|borg\b|--sse|kopia|duplicity|wal-g|cipher-type`)
-	leaves     = lazy.Regexp(`(?i)rclone|aws\s+s3|s3cmd|gsutil|az\s+storage|b2\s+upload|restic|borg\b|scp\b|rsync\s.*:|BACKUP_COPY_COMMAND|s3://|litestream|wal-g|pgbackrest|mc\s+(cp|mirror)|kopia`)
+	leaves     = lazy.Regexp(`(?i)rclone|aws\s+s3|s3cmd|gsutil|az\s+storage|b2\s+upload|restic|borg\b|scp\b|rsync\s.*:|s3://|litestream|wal-g|pgbackrest|mc\s+(cp|mirror)|kopia`)
 	verifies   = lazy.Regexp(`(?i)sha256|sha512|md5sum|shasum|pg_restore\s+(-l|--list)|gzip\s+-t|gunzip\s+-t|integrity_check|restic\s+check|pgbackrest`)
 	deletes    = lazy.Regexp(`(?i)-mtime|-mmin|KEEP_DAYS|keep[-_]?(days|last|daily)|retention|--keep-|prune|lifecycle|\brm\b.*(old|backup)|outdated`)
 	sqliteFile = lazy.Regexp(`(?i)\S+\.(sqlite3?|db)\b`)
