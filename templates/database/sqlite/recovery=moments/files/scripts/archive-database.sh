@@ -1,0 +1,71 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are for and from the scripts that source this file
+# SQLite for archive and moment, which source this file: Litestream follows the write-ahead log, makes the copies to begin
+# from and deletes what is old by itself.
+
+archive_bases=''
+
+archive_check() {
+  command -v litestream >/dev/null || { echo 'litestream is not installed here' >&2 && return 2; }
+}
+
+# The id of this file, which lies beside it and is lost with it
+archive_id() {
+  local file
+  file=$(db_file "$archive_url") && [ -f "$file" ] || { echo 'there is no database yet' >&2 && return 1; }
+  [ -s "$file-archive" ] || od -A n -t x1 -N 8 /dev/urandom | tr -d ' \n' >"$file-archive"
+  cat "$file-archive"
+}
+
+# A write-ahead log is what there is to follow
+archive_prepare() {
+  local file
+  file=$(db_file "$archive_url") || return
+  [ -n "$socket" ] || socket=$(mktemp -d)
+  python3 -c 'import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=60).execute("PRAGMA journal_mode=WAL")' "$file" &&
+    cat >"$live/litestream.yml" <<YAML
+logging: {level: warn}
+socket: {enabled: true, path: "$socket/litestream"}
+# Every change of a day; of the days before, one state for each half minute
+l0-retention: 24h
+snapshot: {interval: 24h, retention: $((24 * ($(setting ARCHIVE_KEEP_DAYS 7) + 1)))h}
+dbs:
+  - path: "$PWD/$file"
+    monitor-interval: 100ms
+    replica:
+      sync-interval: 100ms
+      type: file
+      path: "$PWD/$live/log"
+YAML
+}
+socket=''
+
+archive_stream() {
+  exec litestream replicate -no-expand-env -config "$live/litestream.yml"
+}
+
+# Print a moment of which the archive has all
+archive_beat() {
+  local at file
+  file=$(db_file "$archive_url") && [ -f "$file" ] && at=$(stamp) || return
+  # The socket comes with the stream
+  [ -S "$socket/litestream" ] || sleep 0.5
+  litestream sync -socket "$socket/litestream" -wait -timeout 20 "$PWD/$file" >/dev/null && echo "$at"
+}
+
+archive_finished() { :; }
+archive_switch() { :; }
+archive_base() { :; }
+archive_stop() { :; }
+
+# archive_recover MOMENT DUMP: the database as it was then; at the end of the archive if MOMENT is empty
+archive_recover() {
+  local replica last
+  replica=file://$PWD/$live/log
+  last=$(litestream ltx -level all "$replica" | awk 'NR > 1 && $NF > last { last = $NF } END { print last }') && [ -n "$last" ] || return
+  # Litestream knows no moment after the last change
+  if [ -n "$1" ] && [[ $1 < $last ]]; then
+    litestream restore -timestamp "$1" -integrity-check full -o "$2" "$replica"
+  else
+    litestream restore -integrity-check full -o "$2" "$replica"
+  fi
+}
