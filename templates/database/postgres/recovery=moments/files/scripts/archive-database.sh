@@ -67,6 +67,8 @@ archive_base() {
   local at first
   at=$(stamp) && first=$(archive_sql <<<'SELECT pg_walfile_name(pg_current_wal_flush_lsn())') || return
   url_export "$archive_url"
+  # It would remind of what the archive does
+  export PGOPTIONS='-c client_min_messages=warning'
   seal base "$at-$first" pg_basebackup --no-password --pgdata=- --format=tar --wal-method=none --checkpoint=fast
 }
 
@@ -89,7 +91,7 @@ archive_recover() {
   printf 'local all all trust\n' >"$data/pg_hba.conf"
   cat >>"$data/postgresql.auto.conf" <<CONF
 restore_command = 'cp "$PWD/$work/logs/%f" "%p"'
-recovery_target_time = '$1'
+recovery_target_time = '${1/%Z/+00}'
 recovery_target_action = 'promote'
 hot_standby = off
 archive_mode = off
@@ -101,7 +103,7 @@ shared_buffers = 32MB
 logging_collector = off
 CONF
   postgres -D "$data" >"$work/server.log" 2>&1 & server=$!
-  until pg_isready --quiet --host="$socket"; do
+  until pg_isready --quiet --host="$socket" --username=nobody; do
     kill -0 "$server" 2>/dev/null || { tail -n 20 "$work/server.log" >&2 && server='' && return 1; }
     sleep 0.2
   done
