@@ -26,10 +26,10 @@ archive_check() {
 # account may SELECT from mysql.servers
 archive_id() {
   local id
-  id=$(archive_sql <<<'SELECT @@server_uuid' 2>/dev/null) || id=$(archive_sql <<'SQL') || return
-SELECT CONCAT(@@server_uid, COALESCE((SELECT create_time FROM information_schema.tables WHERE table_schema = 'mysql' AND table_name = 'servers'), ''))
-SQL
-  printf '%s' "$id" | "${sha256[@]}" | cut -c 1-16
+  id=$(archive_sql <<<'SELECT @@server_uuid' 2>/dev/null) ||
+    id=$(archive_sql <<<"SELECT CONCAT(@@server_uid, COALESCE((SELECT create_time FROM information_schema.tables
+      WHERE table_schema = 'mysql' AND table_name = 'servers'), ''))") || return
+  printf '%s' "$id" | sum_of | cut -c 1-16
 }
 
 # The file of the log that is being written, and how far it goes
