@@ -1,8 +1,28 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are for and from the scripts that source this file
 # SQLite for archive and moment, which source this file: Litestream follows the write-ahead log, makes the copies to begin
-# from and deletes what is old by itself.
+# from, brings all of it to the store itself and deletes what is old. It does not encrypt: the store has to.
 
 archive_bases=''
+socket=''
+
+# Where Litestream keeps what it has: in the store, or here where there is none
+replica() {
+  if has_store; then
+    printf 's3://%s/%slitestream/%s?region=%s%s\n' "$(setting BACKUP_S3_BUCKET)" "$(setting BACKUP_S3_PREFIX)" "$generation" \
+      "$(setting BACKUP_S3_REGION us-east-1)" "$(setting BACKUP_S3_ENDPOINT | sed -n 's/^./\&endpoint=&/p')"
+  else
+    printf 'file://%s\n' "$PWD/$live/log"
+  fi
+}
+
+# The store's keys, for litestream's environment alone; without keys it takes the role that the machine has
+store_keys() {
+  LITESTREAM_ACCESS_KEY_ID=$(setting BACKUP_S3_ACCESS_KEY_ID)
+  LITESTREAM_SECRET_ACCESS_KEY=$(setting BACKUP_S3_SECRET_ACCESS_KEY)
+  [ -z "$LITESTREAM_ACCESS_KEY_ID" ] || export LITESTREAM_ACCESS_KEY_ID LITESTREAM_SECRET_ACCESS_KEY
+  # It dies of a bundle that it is told of
+  unset AWS_CA_BUNDLE
+}
 
 archive_check() {
   command -v litestream >/dev/null || { echo 'litestream is not installed here' >&2 && return 2; }
@@ -33,13 +53,12 @@ dbs:
     monitor-interval: 100ms
     replica:
       sync-interval: 100ms
-      type: file
-      path: "$PWD/$live/log"
+      url: "$(replica)"
 YAML
 }
-socket=''
 
 archive_stream() {
+  store_keys
   exec litestream replicate -no-expand-env -config "$live/litestream.yml"
 }
 
@@ -58,14 +77,10 @@ archive_base() { :; }
 archive_stop() { :; }
 
 # archive_recover MOMENT DUMP: the database as it was then; at the end of the archive if MOMENT is empty
-archive_recover() {
-  local replica last
-  replica=file://$PWD/$live/log
-  last=$(litestream ltx -level all "$replica" | awk 'NR > 1 && $NF > last { last = $NF } END { print last }') && [ -n "$last" ] || return
+archive_recover() (
+  store_keys
+  last=$(litestream ltx -level all "$(replica)" | awk 'NR > 1 && $NF > last { last = $NF } END { print last }') && [ -n "$last" ] || exit
   # Litestream knows no moment after the last change
-  if [ -n "$1" ] && [[ $1 < $last ]]; then
-    litestream restore -timestamp "$1" -integrity-check full -o "$2" "$replica"
-  else
-    litestream restore -integrity-check full -o "$2" "$replica"
-  fi
-}
+  if [ -n "$1" ] && [[ $1 < $last ]]; then set -- "$2" -timestamp "$1"; else set -- "$2"; fi
+  litestream restore "${@:2}" -integrity-check full -o "$1" "$(replica)"
+)
