@@ -273,6 +273,7 @@ var words = map[string]string{
 	"metrics=datadog":    `datadog|ddtrace`,
 	"metrics=newrelic":   `newrelic|new relic`,
 	"secrets=vault":      `hashicorp|hvac`,
+	"backup=continuous":  `litestream|pg_receivewal|mysqlbinlog|archive-database|archive_`,
 }
 
 // inspector looks at files, each text once.
