@@ -110,6 +110,14 @@ archive_stop() {
   server=''
 }
 
+# beside PROGRAM URL [ARGUMENT…]: as client, with the server beside the one in use, whatever the URL
+beside() (
+  program=$1
+  shift 2
+  if [ "$program" = dump ]; then program=$(dump_program); else program=$(command -v mariadb || command -v mysql); fi
+  exec "$program" --no-defaults --user=root --socket="$socket/socket" --default-character-set=utf8mb4 "$@"
+)
+
 # archive_recover MOMENT DUMP: the database as it was then; at the end of the archive if MOMENT is empty
 archive_recover() {
   local data=$PWD/$work/data program binlog name first socket file logs=() only=() user=()
@@ -127,19 +135,13 @@ archive_recover() {
   # Nothing of it needs to be durable
   "$program" --no-defaults --datadir="$data" --socket="$socket/socket" --pid-file="$socket/pid" --skip-networking --skip-log-bin \
     --innodb-flush-log-at-trx-commit=0 ${user[@]+"${user[@]}"} ${only[@]+"${only[@]}"} >"$work/server.log" 2>&1 & server=$!
-  client() (
-    wanted=$1
-    shift 2
-    if [ "$wanted" = dump ]; then wanted=$(dump_program); else wanted=$(command -v mariadb || command -v mysql); fi
-    exec "$wanted" --no-defaults --user=root --socket="$socket/socket" --default-character-set=utf8mb4 "$@"
-  )
-  until client sql '' --execute 'SELECT 1' >/dev/null 2>&1; do
+  until beside sql '' --execute 'SELECT 1' >/dev/null 2>&1; do
     kill -0 "$server" 2>/dev/null || { tail -n 20 "$work/server.log" >&2 && server='' && return 1; }
     sleep 0.2
   done
   # The file of the log that begins with the dump
   first=$(sed -n "s/^-- CHANGE .*_LOG_FILE='\([^']*\)'.*/\1/p;/^CREATE/q" "$work/base") && [ -n "$first" ] || return
-  client sql '' --binary-mode <"$work/base" || return
+  beside sql '' --binary-mode <"$work/base" || return
   while IFS= read -r file; do
     [[ $file < $first ]] || logs+=("$work/logs/$file")
   done < <(find "$work/logs" -type f | sed 's|.*/||' | LC_ALL=C sort)
@@ -152,6 +154,9 @@ archive_recover() {
     return 1
   fi
   ! supports "$binlog" --skip-gtids || only+=(--skip-gtids)
-  TZ=UTC "$binlog" "${only[@]}" --database="$name" "${logs[@]}" | client sql '' --binary-mode || return
-  db_dump "$url" "$2" && archive_stop && rm -rf "$data" "$socket"
+  TZ=UTC "$binlog" "${only[@]}" --database="$name" "${logs[@]}" | beside sql '' --binary-mode || return
+  (
+    client() { beside "$@"; }
+    db_dump "$url" "$2"
+  ) && archive_stop && rm -rf "$data" "$socket"
 }
