@@ -30,6 +30,10 @@ type Catalog struct {
 	files      sync.Once
 	fileSets   map[string][]string
 	filesError error
+
+	layersOnce  sync.Once
+	layers      map[string]*Layer
+	layersError error
 }
 
 // Question is one folder of the templates' root, with a folder for each of its choices.

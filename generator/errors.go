@@ -18,6 +18,8 @@ type UsageError struct {
 
 	// Combination says that the value is good, but does not go with another answer.
 	Combination bool
+	// Instead are other answers with which it would go, as question=choice.
+	Instead []string
 }
 
 // Error writes `flag: problem`.

@@ -18,6 +18,7 @@ type Plan struct {
 	Layers []*Layer
 
 	catalog *Catalog
+	known   map[string]*Layer // layers that need not be read again; may be nil
 	axes    map[string]string
 	data    map[string]any
 	values  *template.Template // the set of the templates in the layers' values
@@ -113,6 +114,9 @@ func (p *Plan) chooseLayers() error {
 }
 
 func (p *Plan) readLayer(id string) (*Layer, error) {
+	if layer, found := p.known[id]; found {
+		return layer, nil
+	}
 	return readLayer(p.catalog.fsys, id, strings.NewReplacer("%package%", p.Answers.Package, "%name%", p.Answers.Name))
 }
 
@@ -266,33 +270,41 @@ func (p *Plan) findIndex() error {
 }
 
 func (p *Plan) checkConditions() error {
+	refusals, err := p.refusals()
+	if err == nil && len(refusals) > 0 {
+		err = refusals[0]
+	}
+	return err
+}
+
+// refusals are the combinations that layers refuse, in the order of the layers.
+func (p *Plan) refusals() (found []*UsageError, err error) {
 	for _, layer := range p.Layers {
-		for _, condition := range layer.Requires {
-			if err := p.checkCondition(layer, condition, true); err != nil {
-				return err
+		for i, condition := range slices.Concat(layer.Requires, layer.Conflicts) {
+			refusal, err := p.checkCondition(layer, condition, i < len(layer.Requires))
+			if err != nil {
+				return nil, err
 			}
-		}
-		for _, condition := range layer.Conflicts {
-			if err := p.checkCondition(layer, condition, false); err != nil {
-				return err
+			if refusal != nil {
+				found = append(found, refusal)
 			}
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // checkCondition refuses the layer unless the condition holds, or does not, as wanted.
-func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) error {
+func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) (*UsageError, error) {
 	held, err := p.holds(condition)
 	if err != nil {
-		return fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
+		return nil, fmt.Errorf("%s/layer.yaml: %w", layer.ID, err)
 	}
 	if held == wanted {
-		return nil
+		return nil, nil
 	}
 	question, choices, err := p.catalog.meeting(condition, wanted)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	problem, hint := "does not go with ", "choose another"
 	if wanted {
@@ -301,10 +313,14 @@ func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) er
 	if len(choices) > 0 {
 		hint += fmt.Sprintf(", or --%s %s", question, strings.Join(choices, " or "))
 	}
+	var instead []string
+	for _, choice := range choices {
+		instead = append(instead, question+"="+choice)
+	}
 	return &UsageError{
 		Flag: layer.flag(), Problem: problem + condition.String() + ": " + layer.Reason,
-		Hint: hint, Combination: true,
-	}
+		Hint: hint, Combination: true, Instead: instead,
+	}, nil
 }
 
 // meeting returns the question that a condition is about, and those of its choices that meet it, or do not.

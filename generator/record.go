@@ -15,6 +15,9 @@ const (
 	baseFile     = RecordFolder + "/base.txtar"
 )
 
+// RecordLayer is the layer of the record's own files, which no template brings.
+const RecordLayer = "record"
+
 // recordFormat is the version of the record's own layout.
 const recordFormat = 1
 
@@ -64,8 +67,8 @@ func (p *Plan) recordFiles(files []File, pending ...string) ([]File, error) {
 		}
 	}
 	return []File{
-		{Path: baseFile, Content: archive.Bytes(), Mode: 0o644, Layer: "record", Policy: Managed},
-		{Path: recordFile, Content: record.yaml(), Mode: 0o644, Layer: "record", Policy: Managed},
+		{Path: baseFile, Content: archive.Bytes(), Mode: 0o644, Layer: RecordLayer, Policy: Managed},
+		{Path: recordFile, Content: record.yaml(), Mode: 0o644, Layer: RecordLayer, Policy: Managed},
 	}, nil
 }
 

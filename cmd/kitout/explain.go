@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kitout/kitout/cmd/internal/origin"
 	"github.com/kitout/kitout/generator"
 	"github.com/spf13/cobra"
 )
@@ -145,48 +146,22 @@ func (c *checkout) find(word string) *generator.TrackedFile {
 // explainedFile is the JSON form of a file.
 type explainedFile struct {
 	trackedReport
-	Title   string   `json:"title"`
-	Help    string   `json:"help"`
-	Answers []string `json:"answers"` // none: every repository has it
-	Own     bool     `json:"own"`     // it is the user's own rather than what kitout wrote
-	Edit    string   `json:"edit"`
-	Update  string   `json:"update"`
-}
-
-// policyWords say what may be edited, and what an update does.
-var policyWords = map[generator.Policy][2]string{
-	generator.Managed: {"Edit it as you like.", "Changes of the templates are merged into it; what only you have changed stays."},
-	generator.Once:    {"It is yours from the start: an example to change or to delete.", "It is not touched again."},
-	generator.Secret:  {"It holds secrets, is not in git, and is yours.", "It is never touched, and nothing of it is remembered."},
-	generator.Locked: {
-		"Its tool writes it; do not edit it by hand.", "It is replaced as long as you have changed neither it nor the file that it locks.",
-	},
+	origin.Origin
+	Own bool `json:"own"` // it is the user's own rather than what kitout wrote
 }
 
 func (c *checkout) explainFile(file *generator.TrackedFile) (*explainedFile, error) {
-	words := policyWords[file.Policy]
+	plan, err := c.plan()
+	_, other := errors.AsType[*generator.UsageError](err) // the answers are of another version; the rest is known all the same
+	if err != nil && !other {
+		return nil, err
+	}
 	e := &explainedFile{
 		trackedReport: trackedReport{Path: file.Path, Layer: file.Layer, Policy: file.Policy, State: file.State, Pending: file.Pending},
-		Edit:          words[0], Update: words[1], Answers: []string{}, Own: file.Own(),
+		Own:           file.Own(),
 	}
-	layer, err := c.catalog.LayerAt(file.Layer)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case file.Policy == generator.Locked:
-		e.Title, e.Help = "Lock", "The exact versions and hashes of the packages."
-	case layer != nil:
-		e.Title, e.Help = layer.Title, layer.Help
-	}
-	plan, err := c.plan()
-	if _, is := errors.AsType[*generator.UsageError](err); is {
-		return e, nil // the answers are of another version; the rest is known all the same
-	} else if err != nil {
-		return nil, err
-	}
-	if e.Answers = plan.Bringers(file.Layer); file.Policy == generator.Locked {
-		e.Answers = []string{"deps=" + strings.Join(plan.Answers.Choices["deps"], ",")}
+	if e.Origin, err = origin.Of(c.catalog, plan, file.Layer, file.Policy); err != nil || other {
+		return e, err
 	}
 	files, err := plan.Render()
 	e.Drift = c.Drift(files)[file.Path]
