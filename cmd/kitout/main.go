@@ -104,7 +104,7 @@ func newRoot(s streams, args []string) *cobra.Command {
 	root.SetHelpCommand(newHelp(root))
 	create := newNew(s, slices.Contains(args, "new")) // no other word leads to its flags
 	root.AddCommand(create, newAdd(s, slices.Contains(args, "add")), newCheck(s), newStatus(s), newDiff(s), newUpdate(s, slices.Contains(args, "update")), newUndo(s), newExplain(s),
-		newReplay(s), newOptions(s), newPresets(s), newVersion(s), newCompletion(s), newMan(s))
+		newReplay(s), newServe(s), newOptions(s), newPresets(s), newVersion(s), newCompletion(s), newMan(s))
 	return root
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kitout/kitout/cmd/internal/prompt"
 	"github.com/kitout/kitout/generator"
+	"github.com/kitout/kitout/generator/lock"
 	"github.com/spf13/cobra"
 )
 
@@ -101,17 +102,7 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 		return err
 	}
 	resolve := func(first []generator.Given, last ...generator.Given) (*generator.Answers, error) {
-		answers, err := catalog.Resolve(filepath.Base(absolute), table.Provides, slices.Concat(first, sources, last)...)
-		if err != nil {
-			return answers, err
-		}
-		if _, taken := table.Version(answers.Name); taken {
-			return answers, &generator.UsageError{
-				Flag: "--name", Problem: fmt.Sprintf("%q is a package that services depend on, and no project depends on itself", answers.Name),
-				Hint: "choose another with --name",
-			}
-		}
-		return answers, nil
+		return resolveNew(catalog, table, filepath.Base(absolute), slices.Concat(first, sources, last)...)
 	}
 	ask := !flags.yes && !flags.silent() && prompt.Terminal(s.in, s.err)
 	answers, err := resolve(nil)
@@ -138,6 +129,21 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 		}
 	}
 	return writeNew(ctx, catalog, plan, folder, resolution, flags, s)
+}
+
+// resolveNew returns the answers for a new repository in a folder of that name.
+func resolveNew(catalog *generator.Catalog, table *lock.Table, directory string, sources ...generator.Given) (*generator.Answers, error) {
+	answers, err := catalog.Resolve(directory, table.Provides, sources...)
+	if err != nil {
+		return answers, err
+	}
+	if _, taken := table.Version(answers.Name); taken {
+		return answers, &generator.UsageError{
+			Flag: "--name", Problem: fmt.Sprintf("%q is a package that services depend on, and no project depends on itself", answers.Name),
+			Hint: "choose another with --name",
+		}
+	}
+	return answers, nil
 }
 
 // openFolder opens the target, which must be empty unless it was said what happens to existing files, and takes back what an

@@ -33,7 +33,11 @@ func newOptions(s streams) *cobra.Command {
 		Short: "List the questions and their choices",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			questions, err := offered()
+			catalog, err := loadCatalog()
+			if err != nil {
+				return err
+			}
+			questions, err := offered(catalog)
 			if err != nil {
 				return err
 			}
@@ -64,11 +68,7 @@ func newOptions(s streams) *cobra.Command {
 	return cmd
 }
 
-func offered() ([]offeredQuestion, error) {
-	catalog, err := loadCatalog()
-	if err != nil {
-		return nil, err
-	}
+func offered(catalog *generator.Catalog) ([]offeredQuestion, error) {
 	var questions []offeredQuestion
 	for _, q := range catalog.Questions {
 		question := offeredQuestion{Name: q.Name, Title: q.Title, Help: q.Help, Default: q.Default, Several: q.Several, Main: q.Main}

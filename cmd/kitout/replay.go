@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kitout/kitout/generator"
 	"github.com/spf13/cobra"
 )
 
@@ -27,17 +28,22 @@ func newReplay(s streams) *cobra.Command {
 			if answers.Entry != "" {
 				folder = filepath.ToSlash(filepath.Clean(c.name))
 			}
-			command := append([]string{"kitout"}, c.catalog.Command(answers, folder)...)
 			if asJSON {
-				return encode(s, map[string][]string{"command": command})
+				return encode(s, map[string][]string{"command": append([]string{"kitout"}, c.catalog.Command(answers, folder)...)})
 			}
-			for i, word := range command {
-				command[i] = shellWord(word)
-			}
-			fmt.Fprintln(s.out, strings.Join(command, " "))
+			fmt.Fprintln(s.out, commandLine(c.catalog, answers, folder))
 			return nil
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the words as JSON")
 	return cmd
+}
+
+// commandLine is the command that gives the answers, for a folder, quoted for a POSIX shell.
+func commandLine(catalog *generator.Catalog, answers *generator.Answers, folder string) string {
+	words := append([]string{"kitout"}, catalog.Command(answers, folder)...)
+	for i, word := range words {
+		words[i] = shellWord(word)
+	}
+	return strings.Join(words, " ")
 }
