@@ -31,7 +31,7 @@ func newReplay(s streams) *cobra.Command {
 			if asJSON {
 				return encode(s, map[string][]string{"command": append([]string{"kitout"}, c.catalog.Command(answers, folder)...)})
 			}
-			fmt.Fprintln(s.out, commandLine(c.catalog, answers, folder))
+			fmt.Fprintln(s.out, shellLine(c.catalog, answers, folder))
 			return nil
 		}),
 	}
@@ -39,8 +39,8 @@ func newReplay(s streams) *cobra.Command {
 	return cmd
 }
 
-// commandLine is the command that gives the answers, for a folder, quoted for a POSIX shell.
-func commandLine(catalog *generator.Catalog, answers *generator.Answers, folder string) string {
+// shellLine is the command that gives the answers, for a folder, quoted for a POSIX shell.
+func shellLine(catalog *generator.Catalog, answers *generator.Answers, folder string) string {
 	words := append([]string{"kitout"}, catalog.Command(answers, folder)...)
 	for i, word := range words {
 		words[i] = shellWord(word)

@@ -70,7 +70,7 @@ func portOf(flag *value) (int, error) {
 // Times that bound what a browser may take, and how long an answer may go on once the command is to end.
 const (
 	servePatience = 30 * time.Second
-	serveGoodbye  = 3 * time.Second
+	serveGoodbye  = time.Second
 )
 
 // serve runs the page until the command is interrupted.
@@ -153,7 +153,7 @@ func webTool() (web.Tool, error) {
 		Resolve: func(answers map[string][]string) (*generator.Answers, error) {
 			return resolveNew(catalog, table, "", generator.Given{Origin: "--%s", Values: answers})
 		},
-		Command:  func(answers *generator.Answers) string { return commandLine(catalog, answers, answers.Name) },
+		Command:  func(answers *generator.Answers) string { return shellLine(catalog, answers, answers.Name) },
 		Warnings: incompleteLocks,
 	}, nil
 }

@@ -32,7 +32,7 @@ func (d *download) send(w http.ResponseWriter) {
 var stamp = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // archive packs the repository into a folder of its name.
-func (t Tool) archive(sent *request) (any, error) {
+func (b *builder) archive(sent *request) (any, error) {
 	formats := map[string]struct {
 		kind string
 		pack func(io.Writer, string, []generator.File) error
@@ -41,7 +41,7 @@ func (t Tool) archive(sent *request) (any, error) {
 	if !found {
 		return nil, notThere{fmt.Sprintf("there is no archive of the format %q", sent.Format)}
 	}
-	plan, files, err := t.build(sent.Answers)
+	plan, files, err := b.build(sent.Answers)
 	if err != nil {
 		return nil, err
 	}

@@ -49,29 +49,29 @@ type listed struct {
 	Difference difference `json:"difference"`
 }
 
-func (t Tool) plan(sent *request) (any, error) {
-	plan, files, err := t.build(sent.Answers)
+func (b *builder) showPlan(sent *request) (any, error) {
+	plan, files, err := b.build(sent.Answers)
 	if err != nil {
 		return nil, err
 	}
 	answers := plan.Answers
 	result := planned{
-		Answers: map[string][]string{}, Command: t.Command(answers), Sections: t.sections(plan),
+		Answers: map[string][]string{}, Command: b.Command(answers), Sections: b.sections(plan),
 		Next:     append([]generator.Step{{Command: "cd " + answers.Name, Help: "go there"}}, plan.Next()...),
-		Warnings: append([]string{}, t.Warnings(files)...),
+		Warnings: append([]string{}, b.Warnings(files)...),
 	}
 	for _, free := range generator.Free {
 		result.Answers[free.Key] = answers.Value(free.Key)
 	}
-	for _, question := range t.Catalog.Questions {
+	for _, question := range b.Catalog.Questions {
 		result.Answers[question.Name] = answers.Choices[question.Name]
 	}
-	if result.Refused, err = t.refused(answers); err != nil {
+	if result.Refused, err = b.refused(answers); err != nil {
 		return nil, err
 	}
 	before := files
 	if sent.Before != nil {
-		if _, before, err = t.build(sent.Before); err != nil {
+		if _, before, err = b.build(sent.Before); err != nil {
 			return nil, err
 		}
 	}
@@ -149,8 +149,8 @@ type comparedLine struct {
 	Text string `json:"text"`
 }
 
-func (t Tool) file(sent *request) (any, error) {
-	plan, files, err := t.build(sent.Answers)
+func (b *builder) showFile(sent *request) (any, error) {
+	plan, files, err := b.build(sent.Answers)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (t Tool) file(sent *request) (any, error) {
 	planBefore := plan
 	if sent.Before != nil {
 		var others []generator.File
-		if planBefore, others, err = t.build(sent.Before); err != nil {
+		if planBefore, others, err = b.build(sent.Before); err != nil {
 			return nil, err
 		}
 		before = fileAt(others, sent.Path)
@@ -177,7 +177,7 @@ func (t Tool) file(sent *request) (any, error) {
 		Path: file.Path, Mode: fmt.Sprintf("%04o", file.Mode), Size: len(file.Content), Layer: file.Layer, Difference: how,
 		Lines: []highlit{}, Changes: []comparedLine{},
 	}
-	if result.Origin, err = t.origin(plan, file); err != nil {
+	if result.Origin, err = b.origin(plan, file); err != nil {
 		return nil, err
 	}
 	if utf8.Valid(file.Content) {

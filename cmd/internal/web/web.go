@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kitout/kitout/cmd/internal/origin"
 	"github.com/kitout/kitout/generator"
@@ -68,7 +71,8 @@ func Handler(tool Tool, keys *Keys) http.Handler {
 		}
 	})
 	mux.HandleFunc("GET /api/offer", keys.wanted(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, tool.Offer) }))
-	for path, reply := range map[string]func(*request) (any, error){"plan": tool.plan, "file": tool.file, "archive": tool.archive} {
+	b := &builder{Tool: tool}
+	for path, reply := range map[string]func(*request) (any, error){"plan": b.showPlan, "file": b.showFile, "archive": b.archive} {
 		mux.HandleFunc("POST /api/"+path, keys.wanted(func(w http.ResponseWriter, r *http.Request) {
 			var sent request
 			if !read(w, r, &sent) {
@@ -124,18 +128,18 @@ func answer(w http.ResponseWriter, status int, value any) {
 type problem struct {
 	refusal
 	Hint    string             `json:"hint,omitempty"`
-	Instead []string           `json:"instead,omitempty"` // other answers with which it would go, as question=choice
 	Refused map[string]refusal `json:"refused,omitempty"`
 }
 
 // refusal is what an answer does not go with.
 type refusal struct {
-	By      string `json:"by,omitempty"` // question=choice, or the key of a free answer
-	Problem string `json:"problem"`
+	By      string   `json:"by,omitempty"` // question=choice, or the key of a free answer
+	Problem string   `json:"problem"`
+	Instead []string `json:"instead,omitempty"` // other answers with which it would go, as question=choice
 }
 
 func refusalOf(err *generator.UsageError) refusal {
-	return refusal{strings.ReplaceAll(strings.TrimPrefix(err.Flag, "--"), " ", "="), err.Problem}
+	return refusal{strings.ReplaceAll(strings.TrimPrefix(err.Flag, "--"), " ", "="), err.Problem, err.Instead}
 }
 
 func refuse(w http.ResponseWriter, status int, words string) {
@@ -158,7 +162,7 @@ func (t Tool) fail(w http.ResponseWriter, sent *request, err error) {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return
 	}
-	p := problem{refusal: refusalOf(usage), Hint: usage.Hint, Instead: usage.Instead}
+	p := problem{refusal: refusalOf(usage), Hint: usage.Hint}
 	if answers, err := t.resolve(sent.Answers); err == nil {
 		p.Refused, _ = t.refused(answers)
 	}
@@ -184,8 +188,40 @@ func isFree(key string) bool {
 	return false
 }
 
+// builder builds repositories, and remembers the last ones: whoever looks at files stays with an answer, and compares it with the one
+// before.
+type builder struct {
+	Tool
+
+	mu   sync.Mutex
+	last []built // the newest at the end
+}
+
+type built struct {
+	given map[string][]string
+	plan  *generator.Plan
+	files []generator.File
+}
+
 // build renders what `kitout new` writes, but for the secrets, which are made where they stay.
-func (t Tool) build(given map[string][]string) (*generator.Plan, []generator.File, error) {
+func (b *builder) build(given map[string][]string) (*generator.Plan, []generator.File, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, known := range b.last {
+		if maps.EqualFunc(known.given, given, slices.Equal) {
+			return known.plan, known.files, nil
+		}
+	}
+	plan, files, err := b.render(given)
+	if err != nil {
+		return nil, nil, err
+	}
+	const remembered = 2
+	b.last = append(b.last[max(0, len(b.last)-remembered+1):], built{given, plan, files})
+	return plan, files, nil
+}
+
+func (t Tool) render(given map[string][]string) (*generator.Plan, []generator.File, error) {
 	answers, err := t.resolve(given)
 	if err != nil {
 		return nil, nil, err

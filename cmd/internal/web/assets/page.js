@@ -73,7 +73,12 @@ const readable = (words) => words
   .replace(/\b([a-z-]+)=([a-z-]+(?:\|[a-z-]+)*)/g, (all, key, names) => question(key) ? names.split("|").map((n) => title(`${key}=${n}`)).join(" or ") : all)
   .replace(/--([a-z-]+)/g, (all, key) => question(key) || free(key) ? `“${title(key)}”` : all);
 
-const against = (refusal) => `${readable(title(refusal.by))} ${readable(refusal.problem)}`;
+/** Says what a choice does not go with: in the words of choices where the layer speaks of what they have in common. */
+function against(refusal) {
+  const needs = refusal.problem.match(/^needs [^:]*(: .*)$/);
+  const problem = needs && refusal.instead ? `needs ${refusal.instead.map(title).join(" or ")}${needs[1]}` : refusal.problem;
+  return `${title(refusal.by)} ${readable(problem)}`;
+}
 
 const defaults = () => {
   const all = { name: ["shop"] };
@@ -181,7 +186,8 @@ function showForm(refused, problem) {
       input.parentElement.classList.toggle("refused", Boolean(refusal));
       const id = `${input.id}-why`;
       input.setAttribute("aria-describedby", refusal ? `${id} ${input.id}-help` : `${input.id}-help`);
-      if (refusal) notes.push(make("p", { className: "note", id }, `⚠ ${title(`${q.name}=${choice.name}`)}: ${against(refusal)}`));
+      const pair = `${q.name}=${choice.name}`;
+      if (refusal) notes.push(make("p", { className: "note", id }, `⚠ ${refusal.by === pair ? "" : `${title(pair)}: `}${against(refusal)}`));
     }
     byId(`notes-${q.name}`).replaceChildren(...notes);
     byId(`about-${q.name}`).textContent = q.choices.filter((c) => answers[q.name].includes(c.name)).map((c) => c.help).join(" ");
@@ -190,6 +196,7 @@ function showForm(refused, problem) {
     const input = byId(`free-${f.key}`);
     const given = answers[f.key]?.[0] ?? "";
     const wrong = problem?.by === f.key;
+    input.parentElement.hidden = f.needs && !answers[f.needs]?.[0] && !given;
     if (f.choices) input.value = given || f.choices[0];
     else if (document.activeElement !== input || input.value.trim() !== given) input.value = given;
     if (plan && !f.choices) input.placeholder = plan.answers[f.key][0];
@@ -214,6 +221,7 @@ function showProblem(problem) {
   if (past.length) actions.push(act("Undo the last change", undo));
   box.replaceChildren(
     make("p", {}, make("strong", {}, problem.by ? against(problem) : problem.problem)),
+    ...(plan ? [make("p", {}, "What is shown below is of the last answers that go together.")] : []),
     ...(problem.hint && !problem.instead ? [make("p", {}, readable(problem.hint))] : []),
     make("div", { className: "tools" }, ...(problem.instead ? ["It goes with "] : []), ...actions));
 }
@@ -247,7 +255,7 @@ function fail(error) {
   const problem = error.details ?? { problem: "Kitout does not answer. Start it again, and open the address that it prints." };
   byId("result").classList.add("stale");
   for (const button of document.querySelectorAll("#copy, [data-format]")) button.disabled = true;
-  say("Nothing to write.");
+  say(error.details ? "These answers give no repository." : "");
   if (offer && error.details) showForm(problem.refused, problem);
   showProblem(problem);
 }
@@ -266,7 +274,7 @@ function showPlan() {
   for (const button of document.querySelectorAll("#copy, [data-format]")) button.disabled = false;
   const name = plan.answers.name[0];
   document.title = `${name} – Kitout`;
-  byId("command").textContent = plan.command;
+  byId("command").replaceChildren(...plan.command.split(/ (?=--)/).flatMap((word, i) => [i ? " " : "", make("span", {}, word)]));
   for (const button of document.querySelectorAll("[data-format]")) button.textContent = `${name}.${button.dataset.format}`;
   byId("warnings").replaceChildren(...plan.warnings.map((w) => make("li", {}, `⚠ ${w}`)));
   byId("next").replaceChildren(...plan.next.map((step) => make("li", {}, make("code", {}, step.command), make("span", {}, ` ${step.help}`))));
@@ -276,7 +284,6 @@ function showPlan() {
     make("p", {}, s.by.length ? make("span", { className: "hidden" }, "Covered by ") : "Left to you", s.by.join(", ")))));
   const with_ = pinned ? "the answers that you have pinned" : "the answers before the last change";
   byId("compared").textContent = before() ? `Compared with ${with_}: ${["added", "changed", "removed"].map((k) => `${counted(k)} ${k}`).join(", ")}.` : "Change an answer, and the files that differ are marked.";
-  byId("pin").textContent = pinned ? "Compare with the last change" : "Compare with now";
   byId("pin").setAttribute("aria-pressed", pinned !== null);
   showTree();
 }

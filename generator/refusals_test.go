@@ -1,0 +1,46 @@
+package generator
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRefusals(t *testing.T) {
+	given := func(values map[string][]string) Given { return Given{Origin: "%s", Values: values} }
+	templates := shop().
+		adding("colour/blue/layer.yaml", "conflicts: [extras=horn]\nreason: because\n").
+		adding("shape/none/layer.yaml", "requires: [tone=cold]\nreason: why\n")
+	for name, test := range map[string]struct {
+		given Given
+		want  map[string]string
+	}{
+		"one axis":      {given(nil), map[string]string{"shape=none": "--shape none: needs tone=cold: why, or colour=blue"}},
+		"one of others": {given(map[string][]string{"colour": {"blue"}}), map[string]string{"extras=horn": "--colour blue: does not go with extras=horn: because, or extras=bell"}},
+		"both ways":     {given(map[string][]string{"extras": {"horn"}, "shape": {"square"}}), map[string]string{"colour=blue": "--colour blue: does not go with extras=horn: because, or extras=bell", "shape=none": "--shape none: needs tone=cold: why, or colour=blue"}},
+		// they do not go together as they are: that is no fault of what could be chosen in their place
+		"already refused": {given(map[string][]string{"colour": {"blue"}, "extras": {"horn"}}), map[string]string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			catalog := templates.catalog(t)
+			answers, err := catalog.Resolve("my-shop", nil, test.given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refusals, err := catalog.Refusals(answers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for pair, refusal := range refusals {
+				got[pair] = refusal.Error()
+				for _, instead := range refusal.Instead {
+					got[pair] += ", or " + instead
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
