@@ -17,6 +17,7 @@ function make(tag, properties = {}, ...children) {
 
 const say = (text) => { byId("status").textContent = text; };
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}.`;
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 // The key comes behind the # of the address, which no browser sends or passes on. It is exchanged for the token of this run.
@@ -49,7 +50,7 @@ addEventListener("hashchange", () => { if (keyPattern.test(location.hash)) locat
 
 let offer;
 let answers = {}; // by question or free answer, each a list
-let past = []; // earlier answers, the last one at the end, with the key that was changed
+let past = []; // earlier answers, the last one at the end, with the key that was changed and when
 let pinned = null; // answers to compare with, instead of the last ones
 let plan = null;
 let selected = "README.md";
@@ -94,11 +95,16 @@ function change(key, value) {
   replace(next, key);
 }
 
-/** Takes other answers. Letters typed one after the other into one field are one change. */
+/**
+ * Takes other answers. Letters typed one after the other into one field are one change, and so are the choices that the arrow keys pass on
+ * the way to one.
+ */
 function replace(next, key) {
   if (same(next, answers)) return;
   const last = past.at(-1);
-  if (!(last && free(key) && last.key === key)) past.push({ answers, key });
+  const passed = last && key && last.key === key && (free(key) || Date.now() - last.at < 1500);
+  if (!passed) past.push({ answers, key });
+  past.at(-1).at = Date.now();
   answers = next;
   past = past.slice(-50);
   update();
@@ -149,7 +155,7 @@ function field(f) {
   }
   return make("div", { className: "field" },
     make("label", { for: id }, f.title), input,
-    make("p", { className: "about", id: `${id}-help` }, f.help[0].toUpperCase() + f.help.slice(1) + "."),
+    make("p", { className: "about", id: `${id}-help` }, sentence(f.help)),
     make("p", { className: "note", id: `${id}-problem` }));
 }
 
@@ -201,7 +207,7 @@ function showForm(refused, problem) {
     else if (document.activeElement !== input || input.value.trim() !== given) input.value = given;
     if (plan && !f.choices) input.placeholder = plan.answers[f.key][0];
     input.setAttribute("aria-invalid", wrong);
-    byId(`free-${f.key}-problem`).textContent = wrong ? `${problem.problem}. ${readable(problem.hint ?? "")}` : "";
+    byId(`free-${f.key}-problem`).textContent = wrong ? `${sentence(problem.problem)} ${sentence(readable(problem.hint ?? ""))}` : "";
   }
   byId("undo").disabled = past.length === 0;
 }
@@ -221,8 +227,8 @@ function showProblem(problem) {
   if (past.length) actions.push(act("Undo the last change", undo));
   box.replaceChildren(
     make("p", {}, make("strong", {}, problem.by ? against(problem) : problem.problem)),
+    ...(problem.hint && !problem.instead ? [make("p", {}, sentence(readable(problem.hint)))] : []),
     ...(plan ? [make("p", {}, "What is shown below is of the last answers that go together.")] : []),
-    ...(problem.hint && !problem.instead ? [make("p", {}, readable(problem.hint))] : []),
     make("div", { className: "tools" }, ...(problem.instead ? ["It goes with "] : []), ...actions));
 }
 
