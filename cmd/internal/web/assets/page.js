@@ -371,7 +371,11 @@ function act(li) {
 
 byId("tree").addEventListener("click", (event) => {
   const li = event.target.closest("li");
-  if (li) { stand(li); act(li); }
+  if (!li) return;
+  stand(li);
+  act(li);
+  const below = byId("file").offsetTop > byId("tree").offsetTop; // on narrow screens
+  if (below && !li.hasAttribute("aria-expanded")) byId("file").scrollIntoView();
 });
 
 byId("tree").addEventListener("keydown", (event) => {
@@ -422,7 +426,7 @@ function drawFile(file) {
   byId("file-title").textContent = file.path;
   const facts = [size(file.size), `mode ${file.mode}${file.other_mode ? `, was ${file.other_mode}` : ""}`, file.difference].filter(Boolean);
   const because = file.origin.answers.map((pair) => `${question(pair.split("=")[0])?.title ?? ""}: ${title(pair).replace(/^.*: none$/, "none")}`).join(", ");
-  const rows = [["From", [file.origin.title, file.origin.help].filter(Boolean).join(". ")], ["Because of", because || "every repository has it"], ["You", file.origin.edit], ["Update", file.origin.update]];
+  const rows = [["From", [file.origin.title, file.origin.help].filter(Boolean).join(". ")], ["Because of", because || "Every repository has it."], ["You", file.origin.edit], ["Update", file.origin.update]];
   const showsChanges = file.changes.length > 0 && (view === "changes" || file.difference === "removed");
   const body = [
     make("p", { className: "facts" }, facts.join(" · ")),
