@@ -109,7 +109,7 @@ func highlight(name, text string) []highlit {
 		names := expression.SubexpNames()
 		for _, match := range expression.FindAllStringSubmatchIndex(text, -1) {
 			for group := 1; group < len(names); group++ {
-				if from, to := match[2*group], match[2*group+1]; from >= last && to > from {
+				if from, to := match[2*group], match[2*group+1]; to > from {
 					add("", text[last:from])
 					add(names[group], text[from:to])
 					last = to
