@@ -244,7 +244,7 @@ func TestCoveringArray(t *testing.T) {
 	}
 }
 
-// words are what betrays a choice. None of them may stand in a repository that was answered otherwise.
+// words are what betrays a choice, or one of several. None of them may stand in a repository that was answered otherwise.
 var words = map[string]string{
 	"framework=django":   `django|manage\.py|makemigrations|wsgi\.py`,
 	"framework=flask":    `flask|werkzeug|wtforms|jinja2\.Markup`,
@@ -270,10 +270,15 @@ var words = map[string]string{
 	"tests=pytest":       `pytest`,
 	"tests=unittest":     `unittest`,
 	"metrics=prometheus": `prometheus`,
-	"metrics=datadog":    `datadog|ddtrace`,
+	"metrics=datadog":    `ddtrace`,
 	"metrics=newrelic":   `newrelic|new relic`,
+	"logs=elk":           `elasticsearch|kibana`,
+	"logs=splunk":        `splunk`,
 	"secrets=vault":      `hashicorp|hvac`,
 	"backup=continuous":  `litestream|pg_receivewal|mysqlbinlog|archive-database|archive_`,
+
+	"metrics=datadog|logs=datadog":      `datadog`,
+	"logs=elk|logs=splunk|logs=datadog": `rsyslog|shipper`,
 }
 
 // inspector looks at files, each text once.
@@ -315,8 +320,10 @@ func (look *inspector) file(combination string, answers *generator.Answers, chan
 		text = randomValue.ReplaceAllString(text, "=") // it may spell anything
 	}
 	for choice, pattern := range look.words {
-		question, name, _ := strings.Cut(choice, "=")
-		if slices.Contains(answers.Choices[question], name) || answers.Choices[question] == nil {
+		if slices.ContainsFunc(strings.Split(choice, "|"), func(one string) bool {
+			question, name, _ := strings.Cut(one, "=")
+			return slices.Contains(answers.Choices[question], name) || answers.Choices[question] == nil
+		}) {
 			continue
 		}
 		for _, where := range []string{change.Path, text} {
