@@ -71,7 +71,6 @@ const logStack = `services:
 
 // destination is where the lines of logs go: a stand-in that takes the format that is documented and nothing else.
 type destination struct {
-	flags []string
 	// settings are what the repository is told, for the address of the server.
 	settings func(r *repository, address string)
 	// receive takes the documents of a request, as they were sent, or says why it takes none.
@@ -497,19 +496,16 @@ func (n *searchNode) receive(request *http.Request, body []byte) (documents []ma
 	var passed strings.Builder
 	var late string
 	for i := 0; i < len(lines); i += 2 {
-		var action struct {
-			Create struct{ Index, ID string }
-		}
-		var fields map[string]map[string]string
-		if err := json.Unmarshal([]byte(lines[i]), &fields); err != nil {
+		var action map[string]map[string]string
+		if err := json.Unmarshal([]byte(lines[i]), &action); err != nil {
 			return nil, "", fmt.Errorf("%w in %s", err, lines[i])
 		}
-		action.Create.Index, action.Create.ID = fields["create"]["_index"], fields["create"]["_id"]
-		if action.Create.Index != n.index || action.Create.ID == "" || len(fields) != 1 {
+		id := action["create"]["_id"]
+		if action["create"]["_index"] != n.index || id == "" || len(action) != 1 {
 			return nil, "", fmt.Errorf("the action %s", lines[i])
 		}
 		if n.requests%5 == 0 && late == "" && len(lines) > 2 {
-			late = action.Create.ID
+			late = id
 			n.postponed[late] = true
 			continue
 		}
@@ -517,7 +513,7 @@ func (n *searchNode) receive(request *http.Request, body []byte) (documents []ma
 		if err := json.Unmarshal([]byte(lines[i+1]), &document); err != nil {
 			return nil, "", err
 		}
-		delete(n.postponed, action.Create.ID)
+		delete(n.postponed, id)
 		documents = append(documents, document)
 		passed.WriteString(lines[i] + "\n" + lines[i+1] + "\n")
 	}
