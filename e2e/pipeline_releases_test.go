@@ -14,10 +14,13 @@ import (
 // newReleases is a deployment whose key is made, and whose pipeline is that of a CI system.
 func newReleases(t *testing.T, ci string) *deployment {
 	t.Helper()
+	if !thorough {
+		t.Skip("TestDeploy runs the scripts of these jobs; make e2e-all runs the jobs themselves")
+	}
 	d := newDeployment(t, ci, "--ci", ci)
 	d.buildsTools()
 	d.repository = d.with(d.keyPair()...)
-	d.run("git", "remote", "add", "origin", "https://git.example.com/team/shop.git")
+	d.run("git", "remote", "add", "origin", "https://github.com/team/shop.git")
 	d.onBranch("main")
 	return d
 }
@@ -124,7 +127,7 @@ func TestGitHubRelease(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the job deploy: %v\n%s", err, tail(deployed))
 	}
-	d.released(published+deployed, `(https://github\.com/\S*team/shop)/\.github/workflows/ci\.yml@refs/heads/main https://github\.com/\S*team/shop/actions/runs/\d+/attempts/\d+`)
+	d.released(published+deployed, `https://github\.com/team/shop/\.github/workflows/ci\.yml@refs/heads/main https://github\.com/team/shop/actions/runs/\d+/attempts/\d+`)
 	release := readFile(t, filepath.Join(d.server, "current", "release.env"))
 	for line := range strings.Lines(readFile(t, filepath.Join(m.store, "attested"))) {
 		if digest, name, _ := strings.Cut(strings.TrimSpace(line), "  "); !strings.Contains(release, name+"@sha256:"+digest+"\n") {
@@ -138,15 +141,12 @@ func TestGitHubRelease(t *testing.T) {
 
 // TestOtherReleases does so with the other CI systems.
 func TestOtherReleases(t *testing.T) {
-	if !thorough {
-		t.Skip("the scripts are those of GitHub's jobs; make e2e-all runs them by every CI system")
-	}
 	t.Parallel()
 	for _, system := range []struct {
 		name, builder string
 		runs          func(d *deployment, secrets, others map[string]string) (string, error)
 	}{
-		{"gitlab", `https?://git\.example\.com/team/shop/-/runners/\S* https?://git\.example\.com/team/shop/-/jobs/\d+`, (*deployment).releasesByGitLab},
+		{"gitlab", `https://github\.com/team/shop/-/runners/\S* https://github\.com/team/shop/-/jobs/\d+`, (*deployment).releasesByGitLab},
 		{"jenkins", `https://ci\.example\.com/ https://ci\.example\.com/job/shop/1/`, (*deployment).releasesByJenkins},
 		{"travis", `https://app\.travis-ci\.com https://app\.travis-ci\.com/team/shop/jobs/1`, (*deployment).releasesByTravis},
 	} {
