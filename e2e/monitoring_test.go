@@ -97,8 +97,8 @@ func TestMonitoring(t *testing.T) {
 	}
 }
 
-// runs runs a program beside the repository until the test ends.
-func (r *repository) runs(name string, args ...string) {
+// runs runs a program beside the repository until the test ends, and returns what it prints.
+func (r *repository) runs(name string, args ...string) *lockedBuffer {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
 	var output lockedBuffer
@@ -114,6 +114,7 @@ func (r *repository) runs(name string, args ...string) {
 			r.t.Logf("%s: %s", name, tail(output.String()))
 		}
 	})
+	return &output
 }
 
 // dashboardQueries are those of all panels.

@@ -18,7 +18,22 @@ import (
 
 const goldenFolder = "../../testdata/golden"
 
-var goldenChoices = []string{"deps=pipenv", "deps=poetry", "deps=uv", "proxy=apache", "proxy=none", "deploy=kubernetes,database=postgres,proxy=none", "domain=shop.example.com", "config=pydantic", "config=dynaconf", "tests=unittest", "metrics=datadog", "metrics=newrelic", "logs=elk"}
+var goldenChoices = []string{
+	"deps=pipenv",
+	"deps=poetry",
+	"deps=uv",
+	"proxy=apache",
+	"proxy=none",
+	"deploy=kubernetes,database=postgres,proxy=none",
+	"domain=shop.example.com",
+	"config=pydantic",
+	"config=dynaconf",
+	"tests=unittest",
+	"metrics=datadog",
+	"metrics=newrelic",
+	"logs=elk",
+	"traces=opentelemetry",
+}
 
 // TestGoldenChoices holds what other choices change in the preset minimal against testdata/golden.
 func TestGoldenChoices(t *testing.T) {
