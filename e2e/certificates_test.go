@@ -75,7 +75,7 @@ func certifies(t *testing.T, proxy, account string) {
 		t.Error("another certificate after a restart, which was not due")
 	}
 
-	answered := c.keepsAsking(address, config)
+	answered := c.keepsAsking(address, "/livez", config)
 	r.compose("exec", "--no-TTY", "certificates", "certificates", "--renew")
 	second := renewed(t, first, served)
 	// Now by itself, because it is due
@@ -148,9 +148,9 @@ func servedAt(t testing.TB, address string, config *tls.Config) *x509.Certificat
 	return connection.ConnectionState().PeerCertificates[0]
 }
 
-// keepsAsking sends requests over new connections and over kept ones, by HTTP/1.1 and by HTTP/2. The function that it
+// keepsAsking sends requests for a page over new connections and over kept ones, by HTTP/1.1 and by HTTP/2. The function that it
 // returns ends that and says how many were answered; one that was not fails the test.
-func (c *client) keepsAsking(address string, config *tls.Config) (answered func() int) {
+func (c *client) keepsAsking(address, path string, config *tls.Config) (answered func() int) {
 	c.t.Helper()
 	done := make(chan struct{})
 	var group sync.WaitGroup
@@ -166,9 +166,9 @@ func (c *client) keepsAsking(address string, config *tls.Config) (answered func(
 			tick := time.NewTicker(20 * time.Millisecond)
 			defer tick.Stop()
 			for {
-				a, err := asking.try("GET", "/livez", "")
+				a, err := asking.try("GET", path, "")
 				if err != nil || a.status != http.StatusOK {
-					c.t.Errorf("a request during the renewal: %d %v", a.status, err)
+					c.t.Errorf("a request in the meantime: %d %v", a.status, err)
 					return
 				}
 				mutex.Lock()

@@ -274,7 +274,10 @@ var words = map[string]string{
 	"metrics=newrelic":     `newrelic|new relic`,
 	"logs=elk":             `elasticsearch|kibana`,
 	"logs=splunk":          `splunk`,
-	"secrets=vault":        `hashicorp|hvac`,
+	"secrets=vault":        `hashicorp|hvac|\bvault\b`,
+	"secrets=aws":          `boto3|secretsmanager|aws secrets manager`,
+	"secrets=gcp":          `google[._-]cloud|gcloud|secretmanager\.|google secret manager`,
+	"secrets=kubernetes":   `external-secret|external secrets`,
 	"traces=opentelemetry": `opentelemetry|otel_|traceparent`,
 	"backup=continuous":    `litestream|pg_receivewal|mysqlbinlog|archive-database|archive_`,
 

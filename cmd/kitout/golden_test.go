@@ -33,6 +33,9 @@ var goldenChoices = []string{
 	"metrics=newrelic",
 	"logs=elk",
 	"traces=opentelemetry",
+	"secrets=vault",
+	"secrets=aws",
+	"secrets=gcp",
 }
 
 // TestGoldenChoices holds what other choices change in the preset minimal against testdata/golden.
