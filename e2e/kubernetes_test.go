@@ -10,12 +10,13 @@ import (
 	"testing"
 )
 
-// kubernetesSample has each framework, each database with a server and each application server, with and without a domain.
+// kubernetesSample has each framework, each database with a server, each application server and each source of secrets, with and
+// without a domain.
 var kubernetesSample = [][]string{
-	{"--framework", "django", "--database", "postgres", "--server", "uwsgi", "--domain", domain, "--email", "admin@example.com"},
-	{"--framework", "flask", "--database", "mysql", "--server", "gunicorn"},
-	{"--framework", "fastapi", "--database", "postgres", "--server", "gunicorn", "--domain", domain, "--email", "admin@example.com"},
-	{"--framework", "fastapi", "--database", "mysql", "--server", "gunicorn"},
+	{"--framework", "django", "--database", "postgres", "--server", "uwsgi", "--secrets", "vault", "--domain", domain, "--email", "admin@example.com"},
+	{"--framework", "flask", "--database", "mysql", "--server", "gunicorn", "--secrets", "aws"},
+	{"--framework", "fastapi", "--database", "postgres", "--server", "gunicorn", "--secrets", "gcp", "--domain", domain, "--email", "admin@example.com"},
+	{"--framework", "fastapi", "--database", "mysql", "--server", "gunicorn", "--secrets", "kubernetes"},
 }
 
 // generateForKubernetes writes a repository that goes to a cluster.

@@ -201,6 +201,7 @@ func (r *repository) shellScripts() []string {
 // TestLint holds the files of each framework and database against the linters, with and without a domain.
 func TestLint(t *testing.T) {
 	t.Parallel()
+	sources, count := []string{"env", "vault", "aws", "gcp"}, 0
 	for i, framework := range frameworks {
 		for j, kind := range databases {
 			for k, name := range []string{"", domain} {
@@ -208,7 +209,9 @@ func TestLint(t *testing.T) {
 					continue
 				}
 				tool := depsTools[(i+2*j+k)%len(depsTools)]
-				flags := []string{"--framework", framework, "--database", kind, "--scan", "bandit,trivy,snyk,dependency-check"}
+				flags := []string{"--framework", framework, "--database", kind, "--scan", "bandit,trivy,snyk,dependency-check",
+					"--secrets", sources[count%len(sources)]}
+				count++
 				title := framework + "/" + kind + "/" + tool
 				if name != "" {
 					flags = append(flags, "--domain", name, "--email", "admin@example.com")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -52,5 +53,44 @@ func TestSecrets(t *testing.T) {
 	}
 	if status := r.run("git", "status", "--porcelain"); status != "" {
 		t.Errorf("the secrets are not ignored by git:\n%s", status)
+	}
+}
+
+// TestSecretsOfAManager makes no value for what a manager holds, but for the database of Compose, and lets the containers that ask the
+// manager reach it.
+func TestSecretsOfAManager(t *testing.T) {
+	t.Parallel()
+	r := generate(t, "--database", "postgres", "--secrets", "vault")
+	r.configure("SECRETS_PATH", "shop/production")
+	r.run("scripts/secrets")
+	for name, length := range map[string]int{
+		"secret_key": 0, "secret_key_fallbacks": 0, "database_url": 0, "vault_secret_id": 0, "database_password": len(r.configured("DATABASE_PASSWORD")),
+	} {
+		if got := readFile(t, r.path("secrets/"+name)); len(got) != length {
+			t.Errorf("%s has %d characters, not %d", name, len(got), length)
+		}
+	}
+	var stack struct {
+		Services map[string]struct {
+			Environment map[string]string
+			Networks    map[string]any
+			Secrets     []struct{ Source string }
+		}
+	}
+	if err := json.Unmarshal([]byte(r.run("docker", "compose", "config", "--format", "json")), &stack); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"app", "migrate"} {
+		service := stack.Services[name]
+		_, out := service.Networks["edge"]
+		if !out || service.Environment["SECRETS_PATH"] != "shop/production" || service.Environment["VAULT_SECRET_ID_FILE"] != "/run/secrets/vault_secret_id" {
+			t.Errorf("%s does not reach the manager: %+v", name, service)
+		}
+	}
+
+	other := filepath.Join(t.TempDir(), "other")
+	r.run("scripts/secrets", other)
+	if got := readFile(t, filepath.Join(other, "secret_key")); len(got) != 64 {
+		t.Errorf("a rehearsal, which asks no manager, has a key of %d characters", len(got))
 	}
 }
