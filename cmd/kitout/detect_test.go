@@ -43,7 +43,9 @@ func TestDetectGenerated(t *testing.T) {
 
 // planWith gives what a choice requires, where the defaults do not.
 func planWith(catalog *generator.Catalog, options generator.Options, values map[string][]string) (plan *generator.Plan, err error) {
-	for _, more := range []map[string][]string{{}, {"proxy": {"none"}, "database": {"postgres"}}} {
+	for _, more := range []map[string][]string{
+		{}, {"proxy": {"none"}, "database": {"postgres"}}, {"proxy": {"none"}, "database": {"postgres"}, "deploy": {"kubernetes"}},
+	} {
 		for key, value := range values {
 			more[key] = value
 		}
