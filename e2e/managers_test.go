@@ -276,7 +276,9 @@ func (r *repository) startVault() manager {
 		env: []string{
 			"SECRETS_PATH=shop/production", "VAULT_ADDR=" + address, "VAULT_ROLE_ID=" + role, "VAULT_SECRET_ID_FILE=" + r.path("secrets/vault_secret_id"),
 		},
-		write:        func(values map[string]string) { vault("POST", "secret/data/shop/production", map[string]any{"data": values}) },
+		write: func(values map[string]string) {
+			vault("POST", "secret/data/shop/production", map[string]any{"data": values})
+		},
 		stop:         stop,
 		refusal:      "SECRETS_PATH: Vault does not give 'shop/production': ",
 		confidential: []string{id, "root-of-e2e"},
