@@ -85,7 +85,7 @@ func (r *repository) rotates(kind string, held manager) {
 	port := freePort(r.t)
 	writeFile(r.t, r.path(".env"), "ALLOWED_HOSTS=127.0.0.1\nHTTPS=false\nWEB_CONCURRENCY=2\nPORT="+strconv.Itoa(port)+"\n")
 	r.env = append(r.env, "PROMETHEUS_MULTIPROC_DIR=")
-	production := r.with(append(held.env, "ENVIRONMENT=production", "SECRETS_TTL=1")...)
+	production := r.with(append(held.env, "ENVIRONMENT=production", "SECRETS_TTL=3")...)
 	hides("migrate", production.make("migrate"))
 	shown := production.run(r.path(".venv/bin/python"), "-m", "shop.config")
 	hides("the table of settings", shown)
@@ -254,8 +254,8 @@ func (r *repository) call(method, address string, body any, headers ...string) m
 	return result
 }
 
-// startVault starts OpenBao, which speaks Vault's API, with an AppRole that may read one secret. Its tokens live for two seconds, unless
-// they are renewed, and for five seconds at most.
+// startVault starts OpenBao, which speaks Vault's API, with an AppRole that may read one secret. Its tokens live for five seconds, unless
+// they are renewed, and for eight seconds at most.
 func (r *repository) startVault() manager {
 	r.t.Helper()
 	port := freePort(r.t)
@@ -268,7 +268,7 @@ func (r *repository) startVault() manager {
 	}
 	vault("POST", "sys/auth/approle", map[string]string{"type": "approle"})
 	vault("POST", "sys/policies/acl/shop", map[string]string{"policy": `path "secret/data/shop/production" { capabilities = ["read"] }`})
-	vault("POST", "auth/approle/role/shop", map[string]any{"token_policies": "shop", "token_ttl": "2s", "token_max_ttl": "5s"})
+	vault("POST", "auth/approle/role/shop", map[string]any{"token_policies": "shop", "token_ttl": "5s", "token_max_ttl": "8s"})
 	role := vault("GET", "auth/approle/role/shop/role-id", nil)["data"].(map[string]any)["role_id"].(string)
 	id := vault("POST", "auth/approle/role/shop/secret-id", map[string]any{})["data"].(map[string]any)["secret_id"].(string)
 	writeFile(r.t, r.path("secrets/vault_secret_id"), id+"\n")
