@@ -210,7 +210,7 @@ func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Gi
 		answers.Choices[question.Name] = []string{question.Default}
 	}
 	origins := map[string]string{}
-	for _, source := range given {
+	for _, source := range append([]Given{c.defaults}, given...) {
 		for _, key := range slices.Sorted(maps.Keys(source.Values)) {
 			origins[key] = fmt.Sprintf(source.Origin, key)
 			if err := c.take(answers, key, source.Values[key], origins[key]); err != nil {
@@ -220,6 +220,38 @@ func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Gi
 	}
 	answers.derive(directory)
 	return answers, answers.validate(origins, base.Python.Images, taken)
+}
+
+// inEvery are the free answers that may have a default of their own: no two repositories share the others.
+var inEvery = []string{"domain", "email", "python", "index-url"}
+
+// SetDefaults puts answers in the place of the built-in defaults, so that the questions offer them. A value that nothing knows is a
+// UsageError that names its origin, as is an answer that no two repositories share.
+func (c *Catalog) SetDefaults(given Given) error {
+	for _, key := range slices.Sorted(maps.Keys(given.Values)) {
+		values, origin := given.Values[key], fmt.Sprintf(given.Origin, key)
+		if (&Answers{}).free(key) != nil && !slices.Contains(inEvery, key) {
+			return &UsageError{Flag: origin, Problem: "is each repository's own, and has no default", Hint: "valid: the questions, and " + strings.Join(inEvery, ", ")}
+		}
+		answers := &Answers{Choices: map[string][]string{}}
+		if err := c.take(answers, key, values, origin); err != nil {
+			return err
+		}
+		if question := c.Question(key); question != nil {
+			question.Default = answers.Choices[key][0]
+			question.order()
+		}
+	}
+	c.defaults = given
+	return nil
+}
+
+// Default returns the choices of a question that nobody has answered.
+func (c *Catalog) Default(question *Question) []string {
+	if values := c.defaults.Values[question.Name]; values != nil {
+		return values
+	}
+	return []string{question.Default}
 }
 
 // take stores one answer.
@@ -432,12 +464,16 @@ func (c *Catalog) Command(a *Answers, directory string) []string {
 	}
 	for _, free := range allFree() {
 		found := a.Entry != "" && slices.ContainsFunc(FreeExisting, func(f FreeAnswer) bool { return f.Key == free.Key })
-		if value := *free.of(a); value != "" || found { // an empty one wins over what is found
+		_, hasDefault := c.defaults.Values[free.Key]
+		if value := *free.of(a); value != "" || found || hasDefault { // an empty one wins over what is found, and over a default
 			arguments = append(arguments, "--"+free.Key, value)
 		}
 	}
 	for _, question := range c.Questions {
 		arguments = append(arguments, "--"+question.Name, strings.Join(a.Choices[question.Name], ","))
+	}
+	if c.Templates != "" {
+		arguments = append(arguments, "--templates", c.Templates)
 	}
 	return append(arguments, "--yes")
 }

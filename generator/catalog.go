@@ -20,12 +20,23 @@ const (
 	PartsFolder = "parts"
 )
 
+// What describes a question and a layer.
+const (
+	questionFile = "question.yaml"
+	layerFile    = "layer.yaml"
+)
+
 // Catalog is what can be asked and answered: the questions and their choices, read from a tree of templates.
 type Catalog struct {
 	// Questions are in the order in which they are asked and resolved.
 	Questions []*Question
 
-	fsys fs.FS
+	// Templates is how the command line names the folder that LoadOverlay's upper tree is from; empty: it needs no name. Command gives it.
+	Templates string
+
+	fsys     fs.FS
+	outside  map[string][]string // the files that layers have from the upper tree, by ID
+	defaults Given               // see SetDefaults
 
 	files      sync.Once
 	fileSets   map[string][]string
@@ -90,7 +101,7 @@ func LoadCatalog(fsys fs.FS) (*Catalog, error) {
 }
 
 func readQuestion(fsys fs.FS, name string) (*Question, error) {
-	file := path.Join(name, "question.yaml")
+	file := path.Join(name, questionFile)
 	data, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -109,17 +120,23 @@ func readQuestion(fsys fs.FS, name string) (*Question, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	for _, entry := range entries {
-		if _, err := fs.Stat(fsys, path.Join(name, entry.Name(), "layer.yaml")); err == nil {
+		if _, err := fs.Stat(fsys, path.Join(name, entry.Name(), layerFile)); err == nil {
 			question.Choices = append(question.Choices, entry.Name())
 		}
 	}
 	if !slices.Contains(question.Choices, question.Default) {
 		return nil, fmt.Errorf("%s: default %q is none of the choices %s", file, question.Default, strings.Join(question.Choices, ", "))
 	}
-	slices.SortStableFunc(question.Choices, func(a, b string) int {
-		return cmp.Compare(btoi(b == question.Default), btoi(a == question.Default))
-	})
+	question.order()
 	return question, nil
+}
+
+// order sorts the choices, the default first.
+func (q *Question) order() {
+	slices.Sort(q.Choices)
+	slices.SortStableFunc(q.Choices, func(a, b string) int {
+		return cmp.Compare(btoi(b == q.Default), btoi(a == q.Default))
+	})
 }
 
 func btoi(b bool) int {
@@ -149,7 +166,7 @@ func (c *Catalog) LayerAt(id string) (*Layer, error) {
 	if !fs.ValidPath(id) {
 		return nil, nil
 	}
-	if _, err := fs.Stat(c.fsys, path.Join(id, "layer.yaml")); err != nil {
+	if _, err := fs.Stat(c.fsys, path.Join(id, layerFile)); err != nil {
 		return nil, nil
 	}
 	return readLayer(c.fsys, id, nil)

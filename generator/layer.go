@@ -175,7 +175,7 @@ func strict(data []byte, target any) error {
 
 // readLayer reads the layer in the folder id. The names replace %package% and %name% in its values.
 func readLayer(fsys fs.FS, id string, names *strings.Replacer) (*Layer, error) {
-	file := path.Join(id, "layer.yaml")
+	file := path.Join(id, layerFile)
 	data, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)

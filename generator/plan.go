@@ -218,6 +218,16 @@ func (p *Plan) Bringers(id string) (pairs []string) {
 	return slices.Compact(pairs)
 }
 
+// Template returns the file of the templates that becomes the one at a path of the repository, or "" if none does.
+func (p *Plan) Template(target string) string {
+	for _, source := range p.sources {
+		if source.target == target {
+			return source.file
+		}
+	}
+	return ""
+}
+
 func (p *Plan) layer(id string) *Layer {
 	for _, layer := range p.Layers {
 		if layer.ID == id {
@@ -351,6 +361,9 @@ func (c *Catalog) meeting(condition Condition, wanted bool) (string, []string, e
 func (p *Plan) collectFiles() error {
 	owners := map[string]*Layer{}
 	own := func(layer *Layer, target string) error {
+		if !validPath(target) || within(target, RecordFolder) {
+			return fmt.Errorf("%s: a layer (%s) writes no such file", target, layer.ID)
+		}
 		if owner, taken := owners[target]; taken {
 			return fmt.Errorf("%s: owned by both %s and %s", target, owner.ID, layer.ID)
 		}

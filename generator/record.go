@@ -26,6 +26,7 @@ type Record struct {
 	Format  int                 `yaml:"format"`
 	Kitout  string              `yaml:"kitout"` // the version that wrote it
 	Answers map[string][]string `yaml:"answers,flow"`
+	Outside []string            `yaml:"outside,omitempty"` // layers of which at least one file is not built in
 	Pending []string            `yaml:"pending,omitempty"` // files in which a merge has left conflict markers
 	Files   []RecordedFile      `yaml:"files"`
 }
@@ -41,7 +42,7 @@ type RecordedFile struct {
 
 // recordFiles returns the record of the rendered files, as files of the repository. pending are those that hold conflict markers.
 func (p *Plan) recordFiles(files []File, pending ...string) ([]File, error) {
-	record := Record{Format: recordFormat, Kitout: p.config.Kitout, Answers: map[string][]string{}, Pending: pending}
+	record := Record{Format: recordFormat, Kitout: p.config.Kitout, Answers: map[string][]string{}, Outside: p.Outside(), Pending: pending}
 	for _, free := range allFree() {
 		if value := *free.of(p.Answers); value != "" {
 			record.Answers[free.Key] = []string{value}
@@ -95,12 +96,17 @@ func (r *Record) yaml() []byte {
 		answers = append(answers, fmt.Sprintf("%s: [%s]", yamlstring(key), strings.Join(values, ", ")))
 	}
 	fmt.Fprintf(&text, "format: %d\nkitout: %s\nanswers: {%s}\n", r.Format, yamlstring(r.Kitout), strings.Join(answers, ", "))
-	if len(r.Pending) > 0 {
-		var paths []string
-		for _, path := range r.Pending {
-			paths = append(paths, yamlstring(path))
+	for _, list := range []struct {
+		key   string
+		items []string
+	}{{"outside", r.Outside}, {"pending", r.Pending}} {
+		var items []string
+		for _, item := range list.items {
+			items = append(items, yamlstring(item))
 		}
-		fmt.Fprintf(&text, "pending: [%s]\n", strings.Join(paths, ", "))
+		if len(items) > 0 {
+			fmt.Fprintf(&text, "%s: [%s]\n", list.key, strings.Join(items, ", "))
+		}
 	}
 	text.WriteString("files:\n")
 	for _, file := range r.Files {

@@ -120,6 +120,11 @@ func (r *Record) validate() error {
 			return fmt.Errorf("answers: %q is not answered in words", key)
 		}
 	}
+	for _, id := range r.Outside {
+		if !validPath(id) {
+			return fmt.Errorf("outside: %q is no layer", id)
+		}
+	}
 	recorded := make(map[string]bool, len(r.Files))
 	for _, file := range r.Files {
 		if recorded[file.Path] {

@@ -259,7 +259,7 @@ func (c *Catalog) others(question string) (all []Signed, err error) {
 
 // layerSigns reads the signs of one layer and nothing else of it: detection asks all layers.
 func (c *Catalog) layerSigns(id string) ([]Sign, error) {
-	file := path.Join(id, "layer.yaml")
+	file := path.Join(id, layerFile)
 	data, err := fs.ReadFile(c.fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)

@@ -48,7 +48,7 @@ otherwise. kitout undo takes an addition back.`,
 		},
 	}
 	if wanted {
-		catalog, err = loadCatalog()
+		catalog, err = s.library.catalog()
 		flags.define(cmd, catalog)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -69,6 +69,7 @@ func (f *addFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
 	pairs := f.questions(cmd, catalog, freeOfAdd())
 	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
 	f.defineSet(cmd, pairs)
+	libraryFlags(cmd, true)
 	section(flags, "Where answers come from")
 	flags.BoolVar(&f.all, "all", false, "add everything that is missing")
 	flags.StringVar(&f.folder, "dir", ".", "the repository `DIR`, or a service's folder in it")
@@ -108,7 +109,7 @@ func runAdd(ctx context.Context, catalog *generator.Catalog, flags addFlags, s s
 	if err != nil {
 		return err
 	}
-	given, err := flags.sources()
+	given, err := flags.sources(s.library)
 	if err != nil {
 		return err
 	}
@@ -266,7 +267,7 @@ func addToOwn(ctx context.Context, catalog *generator.Catalog, record *generator
 		case is && len(choices) > 0:
 			asked.Values[question.Name] = choices
 		case (is || flags.all) && unanswered(question) && question.Default != nothing && !decidedBy(given, nil)(question.Name):
-			asked.Values[question.Name] = []string{question.Default}
+			asked.Values[question.Name] = catalog.Default(question)
 		}
 	}
 	update := updateFlags{outputFlags: flags.outputFlags, folder: flags.folder, yes: flags.yes, onConflict: flags.onConflict, own: generator.KeepExisting}

@@ -196,7 +196,7 @@ func (a *addition) asked(wanted map[string][]string, all bool, found generator.G
 		case len(choices) > 0:
 			asked.Values[question.Name] = choices
 		case is && found.Values[question.Name] == nil && !decided(question.Name):
-			asked.Values[question.Name] = []string{question.Default}
+			asked.Values[question.Name] = a.catalog.Default(question)
 		case !is && !all && !decided(question.Name) && slices.Contains(question.Choices, nothing):
 			asked.Values[question.Name] = []string{nothing}
 		}

@@ -8,16 +8,16 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/kitout/kitout/generator"
 	"github.com/kitout/kitout/generator/lock"
-	"github.com/kitout/kitout/presets"
 	"github.com/kitout/kitout/templates"
 	"go.yaml.in/yaml/v3"
 )
 
-// loadCatalog reads the questions and choices that are built in.
+// loadCatalog reads the questions and choices that are built in, and nothing of the user's own: see library.
 func loadCatalog() (*generator.Catalog, error) { return generator.LoadCatalog(templates.FS) }
 
 // options hands the engine its specialists.
@@ -50,35 +50,36 @@ const (
 	presetForm   = "a preset has the keys title and help, and answers: one line per answer, such as database: postgres"
 )
 
-// presetNames are the presets that come with kitout, for completion.
-func presetNames() (names []string) {
-	files, _ := fs.Glob(presets.FS, "*"+presetSuffix)
-	for _, file := range files {
-		names = append(names, strings.TrimSuffix(file, presetSuffix))
-	}
-	return names
-}
-
-// builtinPresets reads the presets that come with kitout, by name.
-func builtinPresets() ([]preset, error) {
-	files, err := fs.Glob(presets.FS, "*"+presetSuffix)
+// readPresets reads the presets in a folder, by name. Errors have the place before the file's name.
+func readPresets(folder fs.FS, place string) ([]preset, error) {
+	files, err := fs.Glob(folder, "*"+presetSuffix)
 	if err != nil {
 		return nil, err
 	}
 	var all []preset
 	for _, file := range files {
-		data, err := fs.ReadFile(presets.FS, file)
+		data, err := fs.ReadFile(folder, file)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s%s: %w", place, file, generator.Cause(err))
 		}
 		read, err := parsePreset(data)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, &generator.FileError{Path: place + file, Problem: err.Error(), Hint: presetForm}
 		}
 		read.Name = strings.TrimSuffix(path.Base(file), presetSuffix)
 		all = append(all, read)
 	}
 	return all, nil
+}
+
+// mergePresets puts presets of the user's own in the place of those of the same name, and among the others.
+func mergePresets(builtin, own []preset) []preset {
+	all := slices.DeleteFunc(builtin, func(p preset) bool {
+		return slices.ContainsFunc(own, func(o preset) bool { return o.Name == p.Name })
+	})
+	all = append(all, own...)
+	slices.SortFunc(all, func(a, b preset) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 func parsePreset(data []byte) (preset, error) {
@@ -107,11 +108,11 @@ func parsePreset(data []byte) (preset, error) {
 }
 
 // givenPreset returns the answers of a preset by its name, or by the path of a file.
-func givenPreset(name string) (generator.Given, error) {
+func (l library) givenPreset(name string) (generator.Given, error) {
 	usage := func(problem, hint string) error {
 		return &generator.UsageError{Flag: "--preset", Problem: problem, Hint: hint}
 	}
-	all, err := builtinPresets()
+	all, err := l.allPresets()
 	if err != nil {
 		return generator.Given{}, err
 	}

@@ -45,10 +45,10 @@ func checkFS(tb testing.TB, fsys fs.FS) *check.Report {
 
 // TestPresetsScore wants that there is nothing left to do in a new repository. TestCombinations wants it of every combination.
 func TestPresetsScore(t *testing.T) {
-	presets, err := builtinPresets()
+	presets, err := library{}.allPresets()
 	must(t, err)
 	for _, preset := range presets {
-		given, err := givenPreset(preset.Name)
+		given, err := library{}.givenPreset(preset.Name)
 		must(t, err)
 		report := checkChanges(t, buildFor(t, given))
 		for _, problem := range problemsOf(report, nil) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/kitout/kitout/generator"
 	"github.com/kitout/kitout/generator/lock"
@@ -19,13 +21,14 @@ type checkout struct {
 	catalog *generator.Catalog
 	options generator.Options
 	table   *lock.Table
+	without bool // the layers from outside that the repository has are knowingly left out
 }
 
 // openCheckout opens the repository in a folder, which is to be closed, after what an interrupted run has left there was taken back,
 // unless nothing is to be written.
 func openCheckout(name string, dry bool, s streams) (c *checkout, err error) {
-	c = &checkout{name: name}
-	if c.catalog, err = loadCatalog(); err != nil {
+	c = &checkout{name: name, without: s.library.without}
+	if c.catalog, err = s.library.catalog(); err != nil {
 		return nil, err
 	}
 	if c.options, c.table, err = options(); err != nil {
@@ -53,8 +56,14 @@ func (c *checkout) Close() { _ = c.folder.Close() }
 
 // answers are those of the record, but for the ones that are given otherwise: a choice that is no more can be replaced.
 func (c *checkout) answers(given ...generator.Given) (*generator.Answers, error) {
+	if err := c.layersAreThere(); err != nil {
+		return nil, err
+	}
 	recorded := c.Given()
 	values := map[string][]string{}
+	for _, free := range generator.Free {
+		values[free.Key] = []string{""} // not the default of whoever runs this: the record leaves out what is empty
+	}
 	for key, value := range recorded.Values {
 		values[key] = value
 	}
@@ -69,6 +78,28 @@ func (c *checkout) answers(given ...generator.Given) (*generator.Answers, error)
 		return nil, err
 	}
 	return c.catalog.Resolve(filepath.Base(absolute), c.table.Provides, append([]generator.Given{recorded}, given...)...)
+}
+
+// missingLayers are those from outside that the repository was made of, and that are not at hand.
+func (c *checkout) missingLayers() (missing []string) {
+	for _, id := range c.Record.Outside {
+		if !slices.Contains(c.catalog.Outside(), id) {
+			missing = append(missing, id)
+		}
+	}
+	return missing
+}
+
+// layersAreThere refuses to go on without layers that the repository was made of: all that they brought would look dropped.
+func (c *checkout) layersAreThere() error {
+	missing := c.missingLayers()
+	if len(missing) == 0 || c.without {
+		return nil
+	}
+	return &generator.UsageError{
+		Flag: "--" + templatesFlag, Problem: "the repository has layers that are not built in, and not at hand: " + strings.Join(missing, ", "),
+		Hint: "name their folder, or lay it into kitout's configuration; --templates '' does without them",
+	}
 }
 
 // plan is made of the answers of the record and of others.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"math/rand/v2"
 	"os/exec"
 	"path"
 	"regexp"
@@ -16,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/BurntSushi/toml"
+	"github.com/kitout/kitout/cmd/internal/covering"
 	"github.com/kitout/kitout/generator"
 	"github.com/spf13/afero"
 	"go.yaml.in/yaml/v3"
@@ -101,22 +101,40 @@ func applyTwice(t *testing.T, name string, plan *generator.Plan, changes []gener
 
 // parameter is one thing to vary: a question, or a free answer that changes what is rendered.
 type parameter struct {
-	key    string
-	values []string
-	main   bool // it is combined with every two others, of which one is main as well
+	covering.Parameter
+	main bool // it is combined with every two others, of which one is main as well
+}
+
+func plainParameters(parameters []parameter) (plain []covering.Parameter) {
+	for _, parameter := range parameters {
+		plain = append(plain, parameter.Parameter)
+	}
+	return plain
+}
+
+// describe names a combination by what varies in it.
+func describe(parameters []parameter, row []int) string {
+	return covering.Describe(plainParameters(parameters), row)
+}
+
+// coveringArray returns rows that have every meeting that is wanted.
+func coveringArray(parameters []parameter, legal func([]int) bool) (rows [][]int, impossible int) {
+	return covering.Array(plainParameters(parameters), wanted(parameters), legal)
 }
 
 func parametersOf(t *testing.T, catalog *generator.Catalog) []parameter {
 	t.Helper()
 	base, err := catalog.Base()
 	must(t, err)
-	parameters := []parameter{{key: "domain", values: []string{"", "shop.example.com"}}, {key: "python", values: base.Python.Images}}
+	parameters := []parameter{
+		{covering.Parameter{Key: "domain", Values: []string{"", "shop.example.com"}}, false}, {covering.Parameter{Key: "python", Values: base.Python.Images}, false},
+	}
 	for _, question := range catalog.Questions {
 		values := question.Choices
 		if question.Several && len(values) > 1 {
 			values = append(slices.Clone(values), strings.Join(question.Choices, ","))
 		}
-		parameters = append(parameters, parameter{question.Name, values, question.Main})
+		parameters = append(parameters, parameter{covering.Parameter{Key: question.Name, Values: values}, question.Main})
 	}
 	return parameters
 }
@@ -124,54 +142,17 @@ func parametersOf(t *testing.T, catalog *generator.Catalog) []parameter {
 func givenRow(parameters []parameter, row []int) generator.Given {
 	given := generator.Given{Origin: "%s", Values: map[string][]string{}}
 	for i, parameter := range parameters {
-		given.Values[parameter.key] = strings.Split(parameter.values[row[i]], ",")
+		given.Values[parameter.Key] = strings.Split(parameter.Values[row[i]], ",")
 	}
 	return given
 }
 
-// describe names a combination by what varies in it.
-func describe(parameters []parameter, row []int) string {
-	var parts []string
-	for i, parameter := range parameters {
-		if len(parameter.values) > 1 {
-			parts = append(parts, parameter.key+"="+parameter.values[row[i]])
-		}
-	}
-	return strings.Join(parts, " ")
-}
-
-// meeting is a value for each of several parameters.
-type meeting []struct{ parameter, value int }
-
-func (m meeting) in(row []int) bool {
-	for _, one := range m {
-		if row[one.parameter] != one.value {
-			return false
-		}
-	}
-	return true
-}
-
-// meetings lists each way in which the values of these parameters can meet.
-func meetings(parameters []parameter, indexes ...int) []meeting {
-	all := []meeting{nil}
-	for _, i := range indexes {
-		var longer []meeting
-		for _, m := range all {
-			for value := range parameters[i].values {
-				longer = append(longer, append(slices.Clip(m), struct{ parameter, value int }{i, value}))
-			}
-		}
-		all = longer
-	}
-	return all
-}
-
 // wanted lists every meeting of two parameters, and every one of three of which two are main.
-func wanted(parameters []parameter) (missing []meeting) {
+func wanted(parameters []parameter) (missing []covering.Meeting) {
+	plain := plainParameters(parameters)
 	for a := range parameters {
 		for b := range a {
-			missing = append(missing, meetings(parameters, a, b)...)
+			missing = append(missing, covering.Meetings(plain, a, b)...)
 			for c := range b {
 				mains := 0
 				for _, i := range []int{a, b, c} {
@@ -180,7 +161,7 @@ func wanted(parameters []parameter) (missing []meeting) {
 					}
 				}
 				if mains >= 2 {
-					missing = append(missing, meetings(parameters, a, b, c)...)
+					missing = append(missing, covering.Meetings(plain, a, b, c)...)
 				}
 			}
 		}
@@ -188,49 +169,9 @@ func wanted(parameters []parameter) (missing []meeting) {
 	return missing
 }
 
-// coveringArray returns rows such that each wanted meeting that legal allows is in one, and the number of meetings for which
-// no legal row was found. It is greedy, and the same every time.
-func coveringArray(parameters []parameter, legal func([]int) bool) (rows [][]int, impossible int) {
-	missing := wanted(parameters)
-	random := rand.New(rand.NewPCG(1, 2))
-	for len(missing) > 0 {
-		var best []int
-		most := 0
-		for try := range 200 {
-			row := make([]int, len(parameters))
-			for i, parameter := range parameters {
-				row[i] = random.IntN(len(parameter.values))
-			}
-			for _, one := range missing[0] {
-				row[one.parameter] = one.value
-			}
-			if best != nil && try >= 20 || !legal(row) {
-				continue
-			}
-			covered := 0
-			for _, m := range missing {
-				if m.in(row) {
-					covered++
-				}
-			}
-			if covered > most {
-				best, most = row, covered
-			}
-		}
-		if best == nil {
-			missing = missing[1:]
-			impossible++
-			continue
-		}
-		rows = append(rows, best)
-		missing = slices.DeleteFunc(missing, func(m meeting) bool { return m.in(best) })
-	}
-	return rows, impossible
-}
-
 func TestCoveringArray(t *testing.T) {
 	values := strings.Fields("a b c d")
-	parameters := []parameter{{"w", values[:3], true}, {"x", values[:3], false}, {"y", values[:1], false}, {"z", values, true}}
+	parameters := []parameter{{covering.Parameter{Key: "w", Values: values[:3]}, true}, {covering.Parameter{Key: "x", Values: values[:3]}, false}, {covering.Parameter{Key: "y", Values: values[:1]}, false}, {covering.Parameter{Key: "z", Values: values}, true}}
 	rows, impossible := coveringArray(parameters, func(row []int) bool { return row[0] != 2 || row[1] != 2 })
 	if impossible != 1+4+1 || len(rows) > 40 {
 		t.Errorf("%d rows, %d impossible meetings", len(rows), impossible)

@@ -44,7 +44,7 @@ func TestAddedFilesAreWhole(t *testing.T) {
 	options := testOptions(t)
 	var parameters []parameter
 	for _, p := range parametersOf(t, catalog) {
-		if slices.Contains([]string{"framework", "database", "deps", "server", "proxy", "ci", "backup"}, p.key) {
+		if slices.Contains([]string{"framework", "database", "deps", "server", "proxy", "ci", "backup"}, p.Key) {
 			parameters = append(parameters, p)
 		}
 	}

@@ -46,7 +46,7 @@ several questions have one of that name.`,
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveFilterDirs
 			}
-			catalog, err := loadCatalog()
+			catalog, err := s.library.catalog()
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -54,6 +54,7 @@ several questions have one of that name.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON for programs")
+	libraryFlags(cmd, false)
 	return cmd
 }
 
@@ -90,7 +91,7 @@ func explainWord(word, dir string, s streams) (explanation, error) {
 			return c.explainFile(file)
 		}
 	}
-	catalog, err := loadCatalog()
+	catalog, err := s.library.catalog()
 	if err != nil {
 		return nil, err
 	}
@@ -148,11 +149,14 @@ type explainedFile struct {
 	trackedReport
 	origin.Origin
 	Own bool `json:"own"` // it is the user's own rather than what kitout wrote
+
+	Template string   `json:"template,omitempty"` // the layer's file that it is made of
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func (c *checkout) explainFile(file *generator.TrackedFile) (*explainedFile, error) {
 	plan, err := c.plan()
-	_, other := errors.AsType[*generator.UsageError](err) // the answers are of another version; the rest is known all the same
+	usage, other := errors.AsType[*generator.UsageError](err) // the answers are of another version, or layers are not at hand
 	if err != nil && !other {
 		return nil, err
 	}
@@ -160,22 +164,33 @@ func (c *checkout) explainFile(file *generator.TrackedFile) (*explainedFile, err
 		trackedReport: trackedReport{Path: file.Path, Layer: file.Layer, Policy: file.Policy, State: file.State, Pending: file.Pending},
 		Own:           file.Own(),
 	}
-	if e.Origin, err = origin.Of(c.catalog, plan, file.Layer, file.Policy); err != nil || other {
-		return e, err
+	if e.Origin, err = origin.Of(c.catalog, plan, file.Layer, file.Policy); err != nil {
+		return nil, err
 	}
+	if other {
+		e.Warnings = []string{fmt.Sprintf("what this version would write is not known: %v: %s", usage, usage.Hint)}
+		return e, nil
+	}
+	e.Template = plan.Template(file.Path)
 	files, err := plan.Render()
 	e.Drift = c.Drift(files)[file.Path]
 	return e, err
 }
 
 func (e *explainedFile) print(s streams) error {
+	for _, warning := range e.Warnings {
+		fmt.Fprintf(s.err, "warning: %s\n", warning)
+	}
 	fmt.Fprintf(s.out, "%s\n", e.Path)
 	from := e.Layer
 	if e.Title != "" {
 		from = strings.TrimSpace(e.Title + ". " + e.Help)
 	}
-	rows := [][2]string{{"From", from}, {"Because of", strings.Join(e.Answers, ", ")}, {"You", e.Edit}, {"Update", e.Update}}
-	if len(e.Answers) == 0 {
+	rows := [][2]string{{"From", from}, {"Because of", strings.Join(e.Answers, ", ")}, {"You", e.Edit}, {"Update", e.Update}, {"Template", e.Template}}
+	switch {
+	case len(e.Warnings) > 0:
+		rows[1][1] = ""
+	case len(e.Answers) == 0:
 		rows[1][1] = "every repository has it"
 	}
 	state := map[generator.State]string{
@@ -216,6 +231,8 @@ type explainedChoice struct {
 	Requires  []string        `json:"requires"`
 	Conflicts []string        `json:"conflicts"`
 	Reason    string          `json:"reason,omitempty"`
+	Facts     map[string]any  `json:"facts"`
+	Outside   []string        `json:"outside"` // the files of the layer that are not built in
 	Files     []string        `json:"files"`
 	Packages  []explainedItem `json:"packages"`
 	Settings  []explainedItem `json:"settings"`
@@ -245,7 +262,7 @@ func explainChoice(catalog *generator.Catalog, question, choice string) (*explai
 	}
 	e := &explainedChoice{
 		Question: question, Choice: choice, Default: catalog.Question(question).Default == choice, Title: layer.Title, Help: layer.Help,
-		Sections: layer.Sections, Requires: terms(layer.Requires), Conflicts: terms(layer.Conflicts), Reason: layer.Reason,
+		Sections: layer.Sections, Requires: terms(layer.Requires), Conflicts: terms(layer.Conflicts), Reason: layer.Reason, Outside: append([]string{}, catalog.OutsideFiles(layer.ID)...),
 		Packages: []explainedItem{}, Settings: []explainedItem{}, Services: []explainedItem{}, Tasks: []explainedItem{},
 	}
 	if e.Files, err = catalog.LayerFiles(layer); err != nil {
@@ -253,6 +270,9 @@ func explainChoice(catalog *generator.Catalog, question, choice string) (*explai
 	}
 	for i := range e.Files {
 		e.Files[i] = strings.ReplaceAll(e.Files[i], "%package%", "PACKAGE")
+	}
+	if e.Facts, err = catalog.Facts(layer); err != nil {
+		return nil, err
 	}
 	if err := e.collect(catalog, layer, nil); err != nil {
 		return nil, err
@@ -320,7 +340,7 @@ func (e *explainedChoice) print(s streams) error {
 	}
 	printRows(s, [][2]string{
 		{"Is", strings.TrimSpace(e.Title + ". " + e.Help)}, {"Serves", strings.Join(sectionsOf(e.Sections), ", ")},
-		{"Needs", because(e.Requires)}, {"Not with", because(e.Conflicts)},
+		{"Needs", because(e.Requires)}, {"Not with", because(e.Conflicts)}, {"Your own", strings.Join(e.Outside, ", ")},
 	})
 	for _, list := range []struct {
 		title string

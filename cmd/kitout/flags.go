@@ -113,17 +113,17 @@ func resolutionOf(flag *value, valid []string, otherwise generator.Resolution) (
 }
 
 // sources returns the answers that were given, in rising precedence: preset, answers file, --set, flags.
-func (f *answerFlags) sources() ([]generator.Given, error) {
+func (f *answerFlags) sources(library library) ([]generator.Given, error) {
 	var sources []generator.Given
 	if f.preset != nil && f.preset.words != nil {
-		given, err := givenPreset(f.preset.String())
+		given, err := library.givenPreset(f.preset.String())
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, given)
 	}
 	if f.answers != nil && f.answers.words != nil {
-		given, err := givenFile(f.answers.String())
+		given, err := givenFile("answers", f.answers.String())
 		if err != nil {
 			return nil, err
 		}
@@ -144,10 +144,10 @@ func (f *answerFlags) sources() ([]generator.Given, error) {
 	return append(sources, set, flags), nil
 }
 
-// givenFile reads an answers file.
-func givenFile(name string) (generator.Given, error) {
+// givenFile reads a file of answers that a flag names.
+func givenFile(flag, name string) (generator.Given, error) {
 	usage := func(problem, hint string) error {
-		return &generator.UsageError{Flag: "--answers", Problem: cmp.Or(name, `""`) + ": " + problem, Hint: hint}
+		return &generator.UsageError{Flag: "--" + flag, Problem: cmp.Or(name, `""`) + ": " + problem, Hint: hint}
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {

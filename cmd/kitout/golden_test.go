@@ -40,7 +40,7 @@ var goldenChoices = []string{
 
 // TestGoldenChoices holds what other choices change in the preset minimal against testdata/golden.
 func TestGoldenChoices(t *testing.T) {
-	minimal, err := givenPreset("minimal")
+	minimal, err := library{}.givenPreset("minimal")
 	must(t, err)
 	base := archive(buildFor(t, minimal))
 	for _, pairs := range goldenChoices {
@@ -77,7 +77,7 @@ func same(file txtar.File) func(txtar.File) bool {
 
 // TestGolden holds the presets' trees against testdata/golden; `make golden` writes them again.
 func TestGolden(t *testing.T) {
-	presets, err := builtinPresets()
+	presets, err := library{}.allPresets()
 	must(t, err)
 	unseen, err := filepath.Glob(filepath.Join(goldenFolder, "*.txtar"))
 	must(t, err)
@@ -85,7 +85,7 @@ func TestGolden(t *testing.T) {
 		file := filepath.Join(goldenFolder, preset.Name+".txtar")
 		unseen = slices.DeleteFunc(unseen, func(name string) bool { return name == file })
 		t.Run(preset.Name, func(t *testing.T) {
-			given, err := givenPreset(preset.Name)
+			given, err := library{}.givenPreset(preset.Name)
 			must(t, err)
 			compareGolden(t, file, archive(buildFor(t, given)))
 		})

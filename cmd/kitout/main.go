@@ -29,7 +29,7 @@ const (
 func main() {
 	debug.SetGCPercent(gcPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()
 	os.Exit(code)
 }
@@ -37,10 +37,11 @@ func main() {
 // gcPercent lets the heap grow to 16 MiB before the first collection, which most runs end without.
 const gcPercent = 400
 
-// streams are where a command reads and writes: results on out, words for people on err.
+// streams are where a command reads and writes: results on out, words for people on err. library is what it reads of the user's own.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	library  library
 }
 
 // errInterrupted says that the user gave up; nothing has been written.
@@ -49,7 +50,7 @@ var errInterrupted = errors.New("interrupted: nothing was written")
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
 	out := &output{Writer: s.out}
-	s.out = out
+	s.out, s.library = out, libraryOf(args)
 	root := newRoot(s, args)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -104,7 +105,7 @@ func newRoot(s streams, args []string) *cobra.Command {
 	root.SetHelpCommand(newHelp(root))
 	create := newNew(s, slices.Contains(args, "new")) // no other word leads to its flags
 	root.AddCommand(create, newAdd(s, slices.Contains(args, "add")), newCheck(s), newStatus(s), newDiff(s), newUpdate(s, slices.Contains(args, "update")), newUndo(s), newExplain(s),
-		newReplay(s), newServe(s), newOptions(s), newPresets(s), newVersion(s), newCompletion(s), newMan(s))
+		newReplay(s), newServe(s), newOptions(s), newPresets(s), newLayer(s), newVersion(s), newCompletion(s), newMan(s))
 	return root
 }
 

@@ -18,7 +18,7 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	parent := t.TempDir()
 	var words bytes.Buffer
-	code := run(ctx, []string{"new", filepath.Join(parent, "a", "shop"), "--yes"}, streams{strings.NewReader(""), io.Discard, &words})
+	code := run(ctx, []string{"new", filepath.Join(parent, "a", "shop"), "--yes"}, streams{in: strings.NewReader(""), out: io.Discard, err: &words})
 	if code != exitInterrupted || words.String() != "error: interrupted: nothing was written\n" {
 		t.Errorf("exit code %d, %q", code, &words)
 	}
@@ -30,7 +30,7 @@ func TestInterrupted(t *testing.T) {
 func TestFlagsOfTheHelp(t *testing.T) {
 	for name, command := range map[string]*cobra.Command{"new": newNew(streams{}, true), "update": newUpdate(streams{}, true)} {
 		var help bytes.Buffer
-		if code := run(t.Context(), []string{"help", name}, streams{strings.NewReader(""), &help, io.Discard}); code != exitDone {
+		if code := run(t.Context(), []string{"help", name}, streams{in: strings.NewReader(""), out: &help, err: io.Discard}); code != exitDone {
 			t.Errorf("exit code %d", code)
 		}
 		for line := range strings.Lines(help.String()) {

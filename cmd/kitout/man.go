@@ -26,6 +26,7 @@ func newMan(s streams) *cobra.Command {
 				return fmt.Errorf("manual pages: %w", err)
 			}
 			// With the flags of all commands, which a command line has only as far as it names them
+			s.library = library{} // but no layers of whoever makes the pages
 			root := newRoot(s, []string{"new", "add", "update"})
 			root.DisableAutoGenTag = true
 			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "kitout " + version(), Manual: "Kitout"}, args[0])

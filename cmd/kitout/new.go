@@ -36,8 +36,8 @@ func newNew(s streams, wanted bool) *cobra.Command {
 .git, and make the first commit.
 
 On a terminal kitout asks what it was not told; elsewhere, and with --yes, it
-takes the defaults. Later answers win over earlier ones: default, preset,
-answers file, --set, flag.`,
+takes the defaults. Later answers win over earlier ones: default, --defaults,
+preset, answers file, --set, flag.`,
 		Example: `  kitout new shop
   kitout new shop --framework django --database postgres --yes
   kitout new shop --preset fastapi-postgres --domain shop.example.com --yes
@@ -53,8 +53,8 @@ answers file, --set, flag.`,
 	var catalog *generator.Catalog
 	var err error
 	if wanted {
-		catalog, err = loadCatalog()
-		flags.define(cmd, catalog)
+		catalog, err = s.library.catalog()
+		flags.define(cmd, catalog, s.library)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err != nil {
@@ -68,13 +68,14 @@ answers file, --set, flag.`,
 }
 
 // define gives the command its flags; catalog is nil when it could not be read.
-func (f *newFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
+func (f *newFlags) define(cmd *cobra.Command, catalog *generator.Catalog, library library) {
 	flags := cmd.Flags()
 	pairs := f.questions(cmd, catalog, generator.Free)
 	f.preset = define(flags, "preset", "NAME|FILE", "start from a named set of answers, or from a file of that form")
-	mustComplete(cmd, "preset", presetNames(), cobra.ShellCompDirectiveDefault)
+	mustComplete(cmd, "preset", library.presetNames(), cobra.ShellCompDirectiveDefault)
 	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
 	f.defineSet(cmd, pairs)
+	libraryFlags(cmd, true)
 	section(flags, "Where answers come from")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "ask nothing: defaults for what was not said")
 	f.outputFlags.define(cmd)
@@ -89,7 +90,7 @@ func runNew(ctx context.Context, catalog *generator.Catalog, flags newFlags, s s
 	if err != nil {
 		return err
 	}
-	sources, err := flags.sources()
+	sources, err := flags.sources(s.library)
 	if err != nil {
 		return err
 	}
@@ -195,12 +196,12 @@ func askFor(ctx context.Context, catalog *generator.Catalog, options generator.O
 	}
 	starts := map[string][]generator.Given{"": nil}
 	if flags.preset.unsaid() {
-		presets, err := builtinPresets()
+		presets, err := s.library.allPresets()
 		if err != nil {
 			return nil, err
 		}
 		for _, preset := range presets {
-			given, err := givenPreset(preset.Name)
+			given, err := s.library.givenPreset(preset.Name)
 			if err != nil {
 				return nil, err
 			}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kitout/kitout/generator"
@@ -16,6 +18,7 @@ type offeredQuestion struct {
 	Default string          `json:"default"`
 	Several bool            `json:"several"`
 	Main    bool            `json:"main"`
+	Facts   []declaredFact  `json:"facts"` // what every choice states
 	Choices []offeredChoice `json:"choices"`
 }
 
@@ -26,6 +29,14 @@ type offeredChoice struct {
 	Sections []int  `json:"sections"`
 }
 
+// declaredFact is the JSON form of a fact that each choice of a question states.
+type declaredFact struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	By   string `json:"by,omitempty"` // an axis: a table with a value for each of its values
+	Help string `json:"help"`
+}
+
 func newOptions(s streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -33,7 +44,7 @@ func newOptions(s streams) *cobra.Command {
 		Short: "List the questions and their choices",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			catalog, err := loadCatalog()
+			catalog, err := s.library.catalog()
 			if err != nil {
 				return err
 			}
@@ -65,13 +76,18 @@ func newOptions(s streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON for programs")
+	libraryFlags(cmd, true)
 	return cmd
 }
 
 func offered(catalog *generator.Catalog) ([]offeredQuestion, error) {
 	var questions []offeredQuestion
 	for _, q := range catalog.Questions {
-		question := offeredQuestion{Name: q.Name, Title: q.Title, Help: q.Help, Default: q.Default, Several: q.Several, Main: q.Main}
+		question := offeredQuestion{Name: q.Name, Title: q.Title, Help: q.Help, Default: q.Default, Several: q.Several, Main: q.Main, Facts: []declaredFact{}}
+		for _, name := range slices.Sorted(maps.Keys(q.Facts)) {
+			fact := q.Facts[name]
+			question.Facts = append(question.Facts, declaredFact{name, fact.Type, fact.By, fact.Help})
+		}
 		for _, name := range q.Choices {
 			layer, err := catalog.Layer(q.Name, name)
 			if err != nil {

@@ -13,7 +13,7 @@ func newPresets(s streams) *cobra.Command {
 		Short: "List the named sets of answers",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			all, err := builtinPresets()
+			all, err := s.library.allPresets()
 			if err != nil {
 				return err
 			}

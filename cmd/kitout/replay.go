@@ -36,6 +36,7 @@ func newReplay(s streams) *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the words as JSON")
+	libraryFlags(cmd, false)
 	return cmd
 }
 

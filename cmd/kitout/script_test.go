@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -19,7 +20,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden trees and the expected output of scripts again")
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"kitout": main}) }
+func TestMain(m *testing.M) {
+	if strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") != "kitout" { // the tests themselves, not the command that they run
+		os.Setenv("XDG_CONFIG_HOME", os.DevNull) // nothing of whoever runs them
+	}
+	testscript.Main(m, map[string]func(){"kitout": main})
+}
 
 // TestScript runs testdata/script/*.txtar through the real command.
 func TestScript(t *testing.T) {

@@ -49,6 +49,7 @@ Ctrl-C ends it.`,
 	port = define(cmd.Flags(), "port", "N", "the TCP port (default: one that is free)")
 	mustComplete(cmd, "port", nil)
 	cmd.Flags().BoolVar(&noOpen, "no-open", false, "start no browser; implied where there is no terminal")
+	libraryFlags(cmd, true)
 	return cmd
 }
 
@@ -75,7 +76,7 @@ const (
 
 // serve runs the page until the command is interrupted.
 func serve(ctx context.Context, port int, open bool, s streams) error {
-	tool, err := webTool()
+	tool, err := webTool(s.library)
 	if err != nil {
 		return err
 	}
@@ -121,8 +122,8 @@ func serve(ctx context.Context, port int, open bool, s streams) error {
 }
 
 // webTool hands the page what the other commands work with.
-func webTool() (web.Tool, error) {
-	catalog, err := loadCatalog()
+func webTool(library library) (web.Tool, error) {
+	catalog, err := library.catalog()
 	if err != nil {
 		return web.Tool{}, err
 	}
@@ -134,7 +135,7 @@ func webTool() (web.Tool, error) {
 	if offer.Questions, err = offered(catalog); err != nil {
 		return web.Tool{}, err
 	}
-	if offer.Presets, err = builtinPresets(); err != nil {
+	if offer.Presets, err = library.allPresets(); err != nil {
 		return web.Tool{}, err
 	}
 	base, err := catalog.Base()

@@ -33,7 +33,7 @@ type page struct {
 
 func newPage(t *testing.T) page {
 	t.Helper()
-	tool, err := webTool()
+	tool, err := webTool(library{})
 	must(t, err)
 	keys := web.NewKeys()
 	server := httptest.NewServer(web.Handler(tool, keys))

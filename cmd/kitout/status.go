@@ -20,6 +20,7 @@ type statusReport struct {
 	Written  string          `json:"written"` // the version that wrote the repository
 	Kitout   string          `json:"kitout"`  // this one
 	Clean    bool            `json:"clean"`
+	Outside  []string        `json:"outside,omitempty"` // its layers that are not built in
 	Files    []trackedReport `json:"files"`
 	Warnings []string        `json:"warnings,omitempty"`
 }
@@ -60,12 +61,13 @@ func newStatus(s streams) *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON for programs")
+	libraryFlags(cmd, false)
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 if anything is listed")
 	return cmd
 }
 
 func (c *checkout) status() (*statusReport, error) {
-	report := &statusReport{Folder: filepath.ToSlash(filepath.Clean(c.name)), Written: c.Record.Kitout, Kitout: version(), Clean: true}
+	report := &statusReport{Folder: filepath.ToSlash(filepath.Clean(c.name)), Written: c.Record.Kitout, Kitout: version(), Clean: true, Outside: c.Record.Outside}
 	drift, err := c.drift()
 	if usage, is := errors.AsType[*generator.UsageError](err); is {
 		report.Warnings = append(report.Warnings, fmt.Sprintf("what this version would write is not known: %v: %s", usage, usage.Hint))
@@ -139,6 +141,9 @@ func (r *statusReport) print(s streams, asJSON bool) error {
 	fmt.Fprintf(s.out, "%s: written by kitout %s", r.Folder, r.Written)
 	if r.Written != r.Kitout {
 		fmt.Fprintf(s.out, ", this is %s", r.Kitout)
+	}
+	if len(r.Outside) > 0 {
+		fmt.Fprintf(s.out, ", with layers that are not built in: %s", strings.Join(r.Outside, ", "))
 	}
 	if r.Clean {
 		fmt.Fprintf(s.out, "\nAll %d files are as they were written.\n", len(r.Files))

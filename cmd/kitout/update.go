@@ -49,7 +49,7 @@ have deleted stays deleted. kitout undo takes an update back.`,
 	var err error
 	free := slices.DeleteFunc(freeOfAdd(), func(f generator.FreeAnswer) bool { return slices.Contains(fixedAnswers, f.Key) })
 	if wanted {
-		catalog, err = loadCatalog()
+		catalog, err = s.library.catalog()
 		flags.define(cmd, catalog, free)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -67,6 +67,7 @@ func (f *updateFlags) define(cmd *cobra.Command, catalog *generator.Catalog, fre
 	flags := cmd.Flags()
 	pairs := f.questions(cmd, catalog, free)
 	f.defineSet(cmd, pairs)
+	libraryFlags(cmd, false)
 	section(flags, "Free answers")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "ask nothing")
 	f.outputFlags.define(cmd)
@@ -76,11 +77,11 @@ func (f *updateFlags) define(cmd *cobra.Command, catalog *generator.Catalog, fre
 }
 
 // answersGiven are the answers on the command line.
-func (f *updateFlags) answersGiven() ([]generator.Given, error) {
+func (f *updateFlags) answersGiven(library library) ([]generator.Given, error) {
 	if f.set == nil {
 		return nil, nil
 	}
-	sources, err := f.sources()
+	sources, err := f.sources(library)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func fixed(given []generator.Given, now map[string][]string) error {
 }
 
 func runUpdate(ctx context.Context, flags updateFlags, s streams) error {
-	given, err := flags.answersGiven()
+	given, err := flags.answersGiven(s.library)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func writeWith(t *testing.T, fsys fs.FS, version, dir string, given ...generator
 func commandLine(t *testing.T, code int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, words bytes.Buffer
-	if got := run(t.Context(), args, streams{strings.NewReader(""), &out, &words}); got != code {
+	if got := run(t.Context(), args, streams{in: strings.NewReader(""), out: &out, err: &words}); got != code {
 		t.Fatalf("kitout %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, code, &words)
 	}
 	return out.String(), words.String()
