@@ -154,6 +154,9 @@ func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	if name == "." { // git's own, an editor's
+		above = slices.DeleteFunc(above, func(entry fs.DirEntry) bool { return strings.HasPrefix(entry.Name(), ".") })
+	}
 	below, lowerErr := fs.ReadDir(o.lower, name)
 	if err != nil {
 		return below, lowerErr

@@ -99,7 +99,9 @@ func TestSetDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	given := func(key string, values ...string) Given { return Given{Origin: "d: %s", Values: map[string][]string{key: values}} }
+	given := func(key string, values ...string) Given {
+		return Given{Origin: "d: %s", Values: map[string][]string{key: values}}
+	}
 	if err := catalog.SetDefaults(given("colour", "blue")); err != nil {
 		t.Fatal(err)
 	}

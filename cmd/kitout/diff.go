@@ -20,6 +20,8 @@ since it wrote them. Files that are missing are named, and so are locks and file
 that are your own from the start, of which it keeps no text.
 
 With --update, show what kitout update would change.`,
+		Example: `  kitout diff
+  kitout diff --update`,
 		Args:              oneFolder,
 		ValidArgsFunction: completeFolders,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,6 +32,7 @@ With --update, show what kitout update would change.`,
 		},
 	}
 	cmd.Flags().BoolVar(&update, "update", false, "show what kitout update would change instead")
+	libraryFlags(cmd, false)
 	return cmd
 }
 

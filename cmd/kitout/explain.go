@@ -50,12 +50,29 @@ several questions have one of that name.`,
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
-			return choicesOf(catalog), cobra.ShellCompDirectiveDefault
+			return append(choicesOf(catalog), recordedFiles(".")...), cobra.ShellCompDirectiveDefault
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON for programs")
 	libraryFlags(cmd, false)
 	return cmd
+}
+
+// recordedFiles are the files that kitout wrote into a folder; none where it has not.
+func recordedFiles(dir string) (files []string) {
+	folder, err := generator.OpenFolder(dir)
+	if err != nil || !folder.Exists {
+		return nil
+	}
+	defer func() { _ = folder.Close() }()
+	record, err := generator.ReadRecord(folder.Fs)
+	if err != nil || record == nil {
+		return nil
+	}
+	for _, file := range record.Files {
+		files = append(files, file.Path)
+	}
+	return files
 }
 
 // explanation is what is said of a file or a choice.

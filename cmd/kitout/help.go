@@ -101,8 +101,9 @@ func printFlags(w io.Writer, flags *pflag.FlagSet) {
 
 func newHelp(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help COMMAND",
-		Short: "Print everything that a command takes",
+		Use:     "help COMMAND",
+		Short:   "Print everything that a command takes",
+		Example: "  kitout help new\n  kitout help layer check",
 		RunE: func(_ *cobra.Command, args []string) error {
 			command, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {

@@ -42,7 +42,10 @@ func newOptions(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "options",
 		Short: "List the questions and their choices",
-		Args:  noArguments,
+		Long: `List the questions and their choices: the built-in ones, and those of your own.
+Each question is a flag of kitout new, add and update.`,
+		Example: "  kitout options\n  kitout options --json",
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			catalog, err := s.library.catalog()
 			if err != nil {

@@ -11,7 +11,10 @@ func newPresets(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "presets",
 		Short: "List the named sets of answers",
-		Args:  noArguments,
+		Long: `List the named sets of answers: the built-in ones, and those in the folder presets
+of kitout's configuration. kitout new --preset takes one.`,
+		Example: "  kitout presets\n  kitout presets --json",
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			all, err := s.library.allPresets()
 			if err != nil {

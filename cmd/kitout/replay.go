@@ -14,6 +14,7 @@ func newReplay(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "replay [DIR]",
 		Short:             "Print the command that gives this repository's answers",
+		Example:           "  kitout replay\n  kitout replay ../shop --json",
 		Args:              oneFolder,
 		ValidArgsFunction: completeFolders,
 		RunE: withCheckout(s, func(c *checkout) error {

@@ -46,6 +46,8 @@ func newStatus(s streams) *cobra.Command {
   pending   a merge has left conflict markers in it
   drifted   this version of kitout would write something else
             (added or removed: it would write one more, or one less)`,
+		Example: `  kitout status
+  kitout status ../shop --exit-code`,
 		Args:              oneFolder,
 		ValidArgsFunction: completeFolders,
 		RunE: withCheckout(s, func(c *checkout) error {

@@ -22,9 +22,10 @@ func version() string {
 func newVersion(s streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  noArguments,
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  kitout version\n  kitout version --json",
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if !asJSON {
 				fmt.Fprintf(s.out, "kitout %s\n", version())
