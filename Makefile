@@ -34,6 +34,10 @@ bench: ## Measure generation against cp -r, detection against git status, and st
 bench-e2e: ## Measure what is generated: health endpoint, the same behind the proxy, size and build of the image
 	cd e2e && go test -run '^$$' -bench . -benchtime 3x -timeout 60m .
 
+.PHONY: docs
+docs: build ## Write the documentation as a site into build/site
+	go run ./cmd/internal/site ./kitout build/site
+
 .PHONY: refresh-packages
 refresh-packages: ## Resolve the table of Python packages again (needs uv, poetry, pipenv and the network)
 	$(PYTHON) generator/lock/refresh/refresh.py
