@@ -41,7 +41,7 @@ conflict is left between <<<<<<< and >>>>>>>, and the exit code is 3. What you
 have deleted stays deleted. kitout undo takes an update back.`,
 		Example: `  kitout update --diff
   kitout update
-  kitout update --ci gitlab --set logs=elk`,
+  kitout update --ci gitlab --set metrics=none`,
 		Args:              oneFolder,
 		ValidArgsFunction: completeFolders,
 	}

@@ -253,7 +253,8 @@ type group struct {
 }
 
 // guides are the pages of docs in the order of the navigation, before those that it does not know.
-var guides = []string{"index", "commands", "existing", "updating", "check", "own", "layers", "security", "compared"}
+var guides = []string{"index.html", "docs/index.html", "docs/commands.html", "docs/existing.html", "docs/updating.html", "docs/check.html", "docs/own.html", "docs/layers.html",
+	"docs/security.html", "docs/compared.html"}
 
 // navigation sorts the pages into groups, with paths as they are from the page at hand.
 func (s *site) navigation(from string) []group {
@@ -265,13 +266,18 @@ func (s *site) navigation(from string) []group {
 		}
 	}
 	place := func(p page) int {
-		name := strings.TrimSuffix(path.Base(p.Path), ".html")
+		name := strings.TrimLeft(p.Path, "./")
+		if strings.HasSuffix(name, "/index.html") && !strings.HasPrefix(name, "docs/") {
+			return 0
+		}
 		if i := slices.Index(guides, name); i >= 0 {
 			return i
 		}
 		return len(guides)
 	}
-	slices.SortStableFunc(groups[0].Pages, func(a, b page) int { return cmp.Compare(place(a), place(b)) })
+	for _, group := range groups { // an index is first, and the others keep their order
+		slices.SortStableFunc(group.Pages, func(a, b page) int { return cmp.Compare(place(a), place(b)) })
+	}
 	return groups
 }
 
