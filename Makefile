@@ -38,6 +38,10 @@ bench-e2e: ## Measure what is generated: health endpoint, the same behind the pr
 docs: build ## Write the documentation as a site into build/site
 	go run ./cmd/internal/site ./kitout build/site
 
+.PHONY: recording
+recording: build ## Record the terminal session in README.md again (needs asciinema and npm)
+	packages/recording/record ./kitout docs/kitout.svg
+
 .PHONY: refresh-packages
 refresh-packages: ## Resolve the table of Python packages again (needs uv, poetry, pipenv and the network)
 	$(PYTHON) generator/lock/refresh/refresh.py
