@@ -18,6 +18,9 @@ func (r *repository) checksFail(framework string) {
 	} {
 		writeFile(r.t, r.path(file), test.code)
 		r.fails(test.why, "make", test.target)
+		if test.target == "security" && !strings.Contains(readFile(r.t, r.path("build/reports/bandit.sarif")), `"ruleId": "`+test.why+`"`) {
+			r.t.Errorf("%s is not in the report", test.why)
+		}
 	}
 	if err := os.Remove(r.path(file)); err != nil {
 		r.t.Fatal(err)

@@ -52,7 +52,7 @@ def main() -> int:
     try:
         check_machine()
         with frozen_index(PORT) as index, tempfile.TemporaryDirectory() as place:
-            for name, stack in {**sample_stacks(), **random_stacks(read_list(HERE / "union.in"))}.items():
+            for name, stack in {**sample_stacks(), **random_stacks(read_list(HERE / "testdata" / "pool.txt"))}.items():
                 record(name, stack, lock(pipenv, index, stack, Path(place)))
     except RefreshError as problem:
         print(f"record_pipenv: {problem}", file=sys.stderr)

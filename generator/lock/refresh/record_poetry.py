@@ -47,7 +47,7 @@ def main() -> int:
     try:
         with frozen_index(PORT) as url, tempfile.TemporaryDirectory() as cache:
             os.environ |= {MIRROR: url, "POETRY_CACHE_DIR": cache, "POETRY_VIRTUALENVS_CREATE": "false"}
-            for stack in [*samples(), *special_stacks(), *random_stacks(read_list(HERE / "union.in")), *sourced(url)]:
+            for stack in [*samples(), *special_stacks(), *random_stacks(read_list(HERE / "testdata" / "pool.txt")), *sourced(url)]:
                 record(poetry, stack)
     except RefreshError as problem:
         print(f"record_poetry: {problem}", file=sys.stderr)

@@ -45,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Record uv's own locks for the tests.")
     parser.add_argument("--uv", default=os.environ.get("UV", "uv"), help="the uv to run")
     uv = parser.parse_args().uv
-    union = read_list(HERE / "union.in")
+    union = read_list(HERE / "testdata" / "pool.txt")
     try:
         for name, requirements in {**SAMPLES, **random_stacks(union)}.items():
             record(uv, name, requirements)
