@@ -477,7 +477,9 @@ func TestServeEnds(t *testing.T) {
 	reader, writer := io.Pipe()
 	var words bytes.Buffer
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"serve"}, streams{in: strings.NewReader(""), out: writer, err: &words}) }()
+	go func() {
+		ended <- run(ctx, []string{"serve"}, streams{in: strings.NewReader(""), out: writer, err: &words})
+	}()
 	address := make([]byte, 1000)
 	n, err := reader.Read(address)
 	must(t, err)

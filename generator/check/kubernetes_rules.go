@@ -111,13 +111,19 @@ func securityContexts(r *repository) []Finding {
 		switch {
 		case own.Get("privileged").True():
 			return []Finding{w.finding(own.Get("privileged"), "is privileged")}
-		case !own.Get("runAsNonRoot").True() && !pod.Get("runAsNonRoot").True():
+		case !own.Get("runAsNonRoot").True() && !pod.Get("runAsNonRoot").True() && !isReaderOfNode(w, own):
 			return []Finding{w.finding(c, "may run as root")}
 		case own.Get("allowPrivilegeEscalation").Text() != "false":
 			return []Finding{w.finding(c, "may gain rights")}
 		}
 		return nil
 	})
+}
+
+// isReaderOfNode says that a container is on each node for what is there, such as logs, which belongs to root. Without capabilities it
+// is no more than the owner of those files.
+func isReaderOfNode(w workload, context document.Value) bool {
+	return w.Kind == "DaemonSet" && context.Get("runAsUser").Text() == "0" && slices.Contains(context.Get("capabilities", "drop").Words(), "ALL")
 }
 
 func committedSecrets(r *repository) (findings []Finding) {
