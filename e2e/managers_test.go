@@ -34,7 +34,8 @@ type manager struct {
 // manager away: what runs goes on, what starts refuses.
 func TestSecretManagers(t *testing.T) {
 	t.Parallel()
-	var shared string // the first one's environment, to which the others add what they need
+	shared := generate(t, "--framework", "flask", "--database", "postgres", "--secrets", "vault")
+	shared.make("setup") // its environment is everyone's, to which each adds what it needs
 	for _, test := range []struct {
 		name, kind, framework string
 		flags                 []string
@@ -47,14 +48,9 @@ func TestSecretManagers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := generate(t, append(test.flags, "--framework", test.framework, "--database", test.kind, "--secrets", test.name)...)
-			if shared == "" {
-				r.make("setup")
-				shared = r.path(".venv")
-			} else {
-				r.run(shared+"/bin/python", "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
-				if err := os.Symlink(shared, r.path(".venv")); err != nil {
-					t.Fatal(err)
-				}
+			r.run(shared.path(".venv/bin/python"), "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
+			if err := os.Symlink(shared.path(".venv"), r.path(".venv")); err != nil {
+				t.Fatal(err)
 			}
 			r.rotates(test.kind, test.start(r))
 		})
