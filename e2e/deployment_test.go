@@ -146,9 +146,23 @@ func (d *deployment) derives(what, lines string) release {
 	writeFile(d.t, filepath.Join(folder, "Dockerfile"), "FROM "+d.project+"\nUSER 0\n"+lines+"\nUSER 10001:10001\n")
 	text := releaseLine.ReplaceAllString(readFile(d.t, d.path("build/release.env")), "RELEASE="+commit)
 	text = regexp.MustCompile(`(?m)^APP_IMAGE=.*$`).ReplaceAllString(text, "APP_IMAGE="+d.pushes("shop", commit, folder))
+	if strings.Contains(lines, "migrations/versions") { // which the image of the backup knows by name
+		folder := d.t.TempDir()
+		writeFile(d.t, filepath.Join(folder, "Dockerfile"), "FROM "+d.project+"-backup\nUSER 0\nRUN "+knows(lines)+"\nUSER 10001:10001\n")
+		text = regexp.MustCompile(`(?m)^BACKUP_IMAGE=.*$`).ReplaceAllString(text, "BACKUP_IMAGE="+d.pushes("shop-backup", commit, folder))
+	}
 	file := filepath.Join(folder, "release.env")
 	writeFile(d.t, file, text)
 	return release{file, commit, text}
+}
+
+// knows adds the migrations of a Dockerfile's lines to the list of those that the code has.
+func knows(lines string) string {
+	names := []string{}
+	for _, found := range regexp.MustCompile(`'revision = "(\w+)"'`).FindAllStringSubmatch(lines, -1) {
+		names = append(names, "alembic "+found[1])
+	}
+	return "printf '%s\\n' '" + strings.Join(names, "' '") + "' >>/app/known-migrations"
 }
 
 // pushes builds the image of a folder, and returns it by its digest.

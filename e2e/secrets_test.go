@@ -12,10 +12,10 @@ func TestSecrets(t *testing.T) {
 	t.Parallel()
 	r := generate(t, "--database", "postgres")
 	r.configure("DATABASE_PASSWORD", "'"+passwordMark+"'  # a comment")
-	r.configure("BACKUP_DATABASE_URL", "postgresql://elsewhere/shop")
 	r.run("scripts/secrets")
 	for name, want := range map[string]string{
-		"database_password": passwordMark, "backup_database_url": "postgresql://elsewhere/shop", "migrate_database_url": "",
+		"database_password": passwordMark, "migrate_database_url": "",
+		"backup_database_url": "postgresql://backup:" + r.configured("DATABASE_BACKUP_PASSWORD") + "@database:5432/shop",
 		"database_url": "postgresql://shop:" + passwordMark + "@database:5432/shop", "secret_key": r.configured("SECRET_KEY"),
 	} {
 		if got := readFile(t, r.path("secrets/"+name)); got != want {
@@ -46,7 +46,7 @@ func TestSecrets(t *testing.T) {
 
 	other := filepath.Join(t.TempDir(), "other")
 	r.run("scripts/secrets", other)
-	for name, length := range map[string]int{"database_password": 64, "secret_key": 64, "backup_database_url": 0} {
+	for name, length := range map[string]int{"database_password": 64, "secret_key": 64, "migrate_database_url": 0} {
 		if got := readFile(t, filepath.Join(other, name)); len(got) != length || got == r.configured("SECRET_KEY") {
 			t.Errorf("in another folder %s has %d characters, not %d new ones", name, len(got), length)
 		}

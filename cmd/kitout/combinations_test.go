@@ -229,21 +229,37 @@ var words = map[string]string{
 // inspector looks at files, each text once.
 type inspector struct {
 	seen     map[[32]byte]bool
+	betrayed map[[32]byte]map[string]string // the choices that a text betrays, each with a line that does
 	words    map[string]*regexp.Regexp
 	pythons  map[string]string
 	problems map[string][]string // the combinations that have a problem
 }
 
 func newInspector() *inspector {
-	look := &inspector{seen: map[[32]byte]bool{}, words: map[string]*regexp.Regexp{}, pythons: map[string]string{}, problems: map[string][]string{}}
+	look := &inspector{seen: map[[32]byte]bool{}, betrayed: map[[32]byte]map[string]string{}, words: map[string]*regexp.Regexp{}, pythons: map[string]string{}, problems: map[string][]string{}}
 	for choice, pattern := range words {
-		look.words[choice] = regexp.MustCompile(`(?i)[^\n]*(?:` + pattern + `)[^\n]*`)
+		look.words[choice] = regexp.MustCompile(`(?i)(?:` + pattern + `)`)
 	}
 	return look
 }
 
 func (look *inspector) problem(combination, file, problem string) {
 	look.problems[file+": "+problem] = append(look.problems[file+": "+problem], combination)
+}
+
+// betrays returns the choices that a file betrays by its path or its text, each with a line that does.
+func (look *inspector) betrays(name, text string) map[string]string {
+	found := map[string]string{}
+	for choice, pattern := range look.words {
+		for _, where := range []string{name, text} {
+			if place := pattern.FindStringIndex(where); place != nil {
+				start, rest := strings.LastIndexByte(where[:place[0]], '\n')+1, where[place[1]:]
+				end, _, _ := strings.Cut(rest, "\n")
+				found[choice] = strings.TrimSpace(where[start:place[1]] + end)
+			}
+		}
+	}
+	return found
 }
 
 func (look *inspector) report(t *testing.T) {
@@ -264,20 +280,18 @@ func (look *inspector) file(combination string, answers *generator.Answers, chan
 	if change.Policy == generator.Secret {
 		text = randomValue.ReplaceAllString(text, "=") // it may spell anything
 	}
-	for choice, pattern := range look.words {
-		if slices.ContainsFunc(strings.Split(choice, "|"), func(one string) bool {
+	sum := sha256.Sum256([]byte(change.Path + "\x00" + text))
+	if _, seen := look.betrayed[sum]; !seen {
+		look.betrayed[sum] = look.betrays(change.Path, text)
+	}
+	for choice, line := range look.betrayed[sum] {
+		if !slices.ContainsFunc(strings.Split(choice, "|"), func(one string) bool {
 			question, name, _ := strings.Cut(one, "=")
 			return slices.Contains(answers.Choices[question], name) || answers.Choices[question] == nil
 		}) {
-			continue
-		}
-		for _, where := range []string{change.Path, text} {
-			if line := pattern.FindString(where); line != "" {
-				look.problem(combination, change.Path, choice+" was not chosen: "+strings.TrimSpace(line))
-			}
+			look.problem(combination, change.Path, choice+" was not chosen: "+line)
 		}
 	}
-	sum := sha256.Sum256([]byte(change.Path + "\x00" + text))
 	if look.seen[sum] {
 		return
 	}
