@@ -16,7 +16,7 @@ func TestSecrets(t *testing.T) {
 	for name, want := range map[string]string{
 		"database_password": passwordMark, "migrate_database_url": "",
 		"backup_database_url": "postgresql://backup:" + r.configured("DATABASE_BACKUP_PASSWORD") + "@database:5432/shop",
-		"database_url": "postgresql://shop:" + passwordMark + "@database:5432/shop", "secret_key": r.configured("SECRET_KEY"),
+		"database_url":        "postgresql://shop:" + passwordMark + "@database:5432/shop", "secret_key": r.configured("SECRET_KEY"),
 	} {
 		if got := readFile(t, r.path("secrets/"+name)); got != want {
 			t.Errorf("%s is %q, not %q", name, got, want)
