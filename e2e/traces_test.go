@@ -49,7 +49,7 @@ func TestTraces(t *testing.T) {
 			const token = "Bearer of-the-collector"
 			writeFile(t, r.path("secrets/headers"), "authorization="+strings.ReplaceAll(token, " ", "%20"))
 			port := freePort(t)
-			arrived := r.runs(filepath.Join(filepath.Dir(toolPath(t, "ddapm-test-agent")), "python"), absolute(t, "traces.py"), strconv.Itoa(port))
+			arrived := r.runs("python", absolute(t, "traces.py"), strconv.Itoa(port))
 			if err := await(func() error { return dialable(port) }); err != nil {
 				t.Fatal(err)
 			}
