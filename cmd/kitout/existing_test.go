@@ -31,7 +31,7 @@ var (
 	// called is what a Makefile, a pipeline, an image and a script name of the repository.
 	called = regexp.MustCompile(`(?:^|[\s"'=])((?:scripts|deploy|docs)/[A-Za-z0-9_./-]*[A-Za-z0-9_])`)
 	// made are paths that come to be when something runs, or that are another machine's.
-	made = regexp.MustCompile(`^(build|secrets|backups|media|data|certificates|collected|static)(/|$)|^/|^\.env$|^deploy/(requirements(-dev)?\.txt|development\.env)$|` +
+	made = regexp.MustCompile(`^(build|secrets|backups|media|data|certificates|collected|static)(/|$)|^/|^\.env$|^deploy/(requirements(-dev)?\.txt|development\.env|cosign\.pub)$|` +
 		`^(requirements\.txt|pyproject\.toml|poetry\.lock|uv\.lock|Pipfile(\.lock)?|manage\.py)$|^network\.yaml$`)
 )
 

@@ -35,8 +35,7 @@ The page is for browsers of this machine that know its address: it holds a key,
 so treat it as a password. Nothing is written, and nothing asks the network.
 Ctrl-C ends it.`,
 		Example: `  kitout serve
-  kitout serve --port 8800 --no-open
-  ssh -L 8800:127.0.0.1:8800 HOST kitout serve --port 8800   # from elsewhere`,
+  kitout serve --port 8800 --no-open`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			number, err := portOf(port)

@@ -173,7 +173,7 @@ func TestScreens(t *testing.T) {
 			s.looksLike("review-filtered", enter)
 			s.shows("Gunicorn (recommended)", escape)
 			s.change("Backup")
-			s.shows("Daily backups (recommended)", down+enter)
+			s.shows("Daily backups (recommended)", down+down+enter)
 			s.looksLike("review-no-backup", "")
 			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 				t.Error("something was written before it was agreed to")

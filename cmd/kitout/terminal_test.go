@@ -240,14 +240,12 @@ func TestTerminalOfPlainLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "shop")
 			term := start(t, dir)
-			term.wait("Start from", "")
-			term.wait("Enter a number", enter)
+			term.waitAll(enter, "Start from", "Enter a number")
 			for range mainQuestions(t) {
 				term.wait("Enter a number", enter)
 			}
 			term.wait("Domain", enter)
-			term.wait("1. Yes, write it", "")
-			term.wait("Enter a number", enter)
+			term.waitAll(enter, "1. Yes, write it", "Enter a number")
 			term.wait("make setup", "")
 			term.exits(exitDone)
 			if found := escapes.Find(term.shown); found != nil {

@@ -158,7 +158,10 @@ func TestUpdateAcrossAnswers(t *testing.T) {
 				if question.Name == "server" {
 					more = append(more, "--framework", "flask") // which goes with all of them
 				}
-				if question.Name == "deploy" {
+				if question.Name == "secrets" {
+					more = append(more, "--deploy", "kubernetes")
+				}
+				if question.Name == "deploy" || question.Name == "secrets" {
 					more = append(more, "--database", "postgres", "--proxy", "none")
 				}
 				commandLine(t, exitDone, append([]string{"new", from, "--" + question.Name, choice}, more...)...)
