@@ -127,27 +127,11 @@ func (r *repository) rotates(kind string, held manager) {
 
 	// What runs goes on without the manager, also through a reload
 	held.stop()
-	err = await(func() error {
-		if !strings.Contains(s.output.String(), "cannot look for changed settings") {
-			return errors.New("no warning that the manager is away")
-		}
-		return nil
-	})
-	if err != nil {
-		r.t.Errorf("%v\n%s", err, tail(s.output.String()))
-	}
+	s.awaitLine("cannot look for changed settings")
 	if err := syscall.Kill(s.starter(), syscall.SIGHUP); err != nil {
 		r.t.Fatal(err)
 	}
-	err = await(func() error {
-		if !strings.Contains(s.output.String(), "the former settings stay in use") {
-			return errors.New("the reload does not say that it has no new settings")
-		}
-		return nil
-	})
-	if err != nil {
-		r.t.Errorf("%v\n%s", err, tail(s.output.String()))
-	}
+	s.awaitLine("the former settings stay in use")
 	s.expect("without a manager", s.postJSON("/api/notes", `{"title": "Butter"}`), 201)
 	if count := answered(); count < 100 {
 		r.t.Errorf("only %d requests were answered in the meantime", count)
@@ -171,6 +155,20 @@ func (r *repository) rotates(kind string, held manager) {
 	if strings.HasPrefix(held.refusal, "SECRETS_PATH: ") {
 		r.with(append(held.env, "ENVIRONMENT=development", "SECRET_KEY=development", "DATABASE_URL="+next)...).
 			run(r.path(".venv/bin/python"), "-m", "shop.config")
+	}
+}
+
+// awaitLine waits until the server has said something.
+func (s *service) awaitLine(words string) {
+	s.t.Helper()
+	err := await(func() error {
+		if !strings.Contains(s.output.String(), words) {
+			return fmt.Errorf("the server has not said %q", words)
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Errorf("%v\n%s", err, tail(s.output.String()))
 	}
 }
 

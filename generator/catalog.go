@@ -176,13 +176,14 @@ func (c *Catalog) LayerAt(id string) (*Layer, error) {
 // them a repository has depends on the other answers. The package is still called %package%.
 func (c *Catalog) LayerFiles(layer *Layer) ([]string, error) {
 	files := map[string]bool{}
-	if err := c.addFiles(layer, files, 0); err != nil {
+	err := c.withParts(layer, 0, func(layer *Layer) error { return c.addFiles(layer, files) })
+	if err != nil {
 		return nil, err
 	}
 	return slices.Sorted(maps.Keys(files)), nil
 }
 
-func (c *Catalog) addFiles(layer *Layer, files map[string]bool, depth int) error {
+func (c *Catalog) addFiles(layer *Layer, files map[string]bool) error {
 	for _, lock := range layer.Locks {
 		files[lock.Path] = true
 	}
@@ -203,12 +204,23 @@ func (c *Catalog) addFiles(layer *Layer, files map[string]bool, depth int) error
 			}
 		}
 	}
+	return nil
+}
+
+// withParts visits a layer, and then the parts that it includes, at any depth. It ends where parts include themselves.
+func (c *Catalog) withParts(layer *Layer, depth int, visit func(*Layer) error) error {
+	if err := visit(layer); err != nil {
+		return err
+	}
 	for _, part := range layer.Includes {
-		included, err := c.LayerAt(path.Join(PartsFolder, part))
-		if err != nil || included == nil || depth > deepest {
-			return err
+		if depth > deepest {
+			return nil
 		}
-		if err := c.addFiles(included, files, depth+1); err != nil {
+		included, err := readLayer(c.fsys, path.Join(PartsFolder, part), nil)
+		if err == nil {
+			err = c.withParts(included, depth+1, visit)
+		}
+		if err != nil {
 			return err
 		}
 	}

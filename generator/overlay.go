@@ -194,31 +194,20 @@ func (c *Catalog) Facts(layer *Layer) (map[string]any, error) {
 // OpenSlots returns the names of the slots that the files and slots of a layer and of the parts that it includes open, sorted.
 func (c *Catalog) OpenSlots(layer *Layer) ([]string, error) {
 	open := map[string]bool{}
-	if err := c.addOpenSlots(layer, open, 0); err != nil {
+	err := c.withParts(layer, 0, func(layer *Layer) error {
+		return fs.WalkDir(c.fsys, layer.ID, func(file string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(file, templateSuffix) {
+				return err
+			}
+			data, err := fs.ReadFile(c.fsys, file)
+			for _, slot := range prepare(string(data)).slots {
+				open[slot] = true
+			}
+			return err
+		})
+	})
+	if err != nil {
 		return nil, err
 	}
 	return slices.Sorted(maps.Keys(open)), nil
-}
-
-func (c *Catalog) addOpenSlots(layer *Layer, open map[string]bool, depth int) error {
-	err := fs.WalkDir(c.fsys, layer.ID, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(file, templateSuffix) {
-			return err
-		}
-		data, err := fs.ReadFile(c.fsys, file)
-		for _, slot := range prepare(string(data)).slots {
-			open[slot] = true
-		}
-		return err
-	})
-	for _, part := range layer.Includes {
-		if err != nil || depth > deepest {
-			return err
-		}
-		var included *Layer
-		if included, err = readLayer(c.fsys, path.Join(PartsFolder, part), nil); err == nil {
-			err = c.addOpenSlots(included, open, depth+1)
-		}
-	}
-	return err
 }

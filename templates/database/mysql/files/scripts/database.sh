@@ -44,15 +44,20 @@ client() (
   shift 2
   if [ "$program" = dump ]; then program=$(dump_program); else program=$(command -v mariadb || command -v mysql); fi
   exec "$program" --defaults-file=<(
-    echo '[client]'
-    option user "$db_user"
-    option password "$db_password"
-    option host "$db_host"
-    echo "port=$db_port"
-    echo 'protocol=tcp'
+    server_options
     echo 'default-character-set=utf8mb4'
   ) "$@"
 )
+
+# server_options: what url_split has found, as a client's file of options
+server_options() {
+  echo '[client]'
+  option user "$db_user"
+  option password "$db_password"
+  option host "$db_host"
+  echo "port=$db_port"
+  echo 'protocol=tcp'
+}
 
 # sql URL NAME: run the statements of the standard input in the database NAME (empty: in none), stop at the first error
 sql() {

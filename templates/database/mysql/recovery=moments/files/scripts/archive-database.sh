@@ -57,14 +57,7 @@ archive_stream() {
     options+=(--stop-never-slave-server-id=$((0x7fff0000 + RANDOM)))
   fi
   url_split "$archive_url"
-  exec "$program" --defaults-file=<(
-    echo '[client]'
-    option user "$db_user"
-    option password "$db_password"
-    option host "$db_host"
-    echo "port=$db_port"
-    echo 'protocol=tcp'
-  ) --read-from-remote-server --raw --stop-never "${options[@]}" --result-file="$live/log/" "$log_first"
+  exec "$program" --defaults-file=<(server_options) --read-from-remote-server --raw --stop-never "${options[@]}" --result-file="$live/log/" "$log_first"
 }
 
 # Print a moment of which the archive has all
