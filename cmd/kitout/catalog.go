@@ -137,9 +137,14 @@ func (l library) givenPreset(name string) (generator.Given, error) {
 		}
 		found = &read
 	}
-	given, err := generator.GivenBy("preset "+name, found.written)
+	return found.given(name)
+}
+
+// given returns the answers of a preset, which the user has named so.
+func (p *preset) given(name string) (generator.Given, error) {
+	given, err := generator.GivenBy("preset "+name, p.written)
 	if err != nil {
-		return given, usage(fmt.Sprintf("%s: %v", name, err), presetForm)
+		return given, &generator.UsageError{Flag: "--preset", Problem: fmt.Sprintf("%s: %v", name, err), Hint: presetForm}
 	}
 	return given, nil
 }

@@ -201,13 +201,13 @@ func askFor(ctx context.Context, catalog *generator.Catalog, options generator.O
 			return nil, err
 		}
 		for _, preset := range presets {
-			given, err := s.library.givenPreset(preset.Name)
+			given, err := preset.given(preset.Name)
 			if err != nil {
 				return nil, err
 			}
 			starts[preset.Name] = []generator.Given{given}
 			interview.Starts = append(interview.Starts, prompt.Start{
-				Option: prompt.Option{Label: preset.Title + " – " + preset.Help, Value: preset.Name}, Keys: slices.Collect(maps.Keys(given.Values)),
+				Name: preset.Name, Title: preset.Title, Help: preset.Help, Keys: slices.Collect(maps.Keys(given.Values)),
 			})
 		}
 	}

@@ -20,8 +20,8 @@ import (
 
 // Start is a named set of answers to begin with.
 type Start struct {
-	Option
-	Keys []string // what it answers
+	Name, Title, Help string
+	Keys              []string // what it answers
 }
 
 // Interview asks what a new repository is to be: where to start, the main questions and the domain, and then everything else
@@ -128,8 +128,7 @@ func (s *Interview) starts() field {
 	asked := field{key: startKey, title: "Start from", help: "All of it can be changed afterwards", main: true}
 	asked.options = append(asked.options, option{"", "The recommended answers", "one question at a time"})
 	for _, start := range s.Starts {
-		title, help, _ := strings.Cut(start.Label, " – ")
-		asked.options = append(asked.options, option{start.Value, title, help})
+		asked.options = append(asked.options, option{start.Name, start.Title, start.Help})
 	}
 	return asked
 }
@@ -195,7 +194,7 @@ func (f field) place() int {
 // isLeftOut says that there is no sense in asking for it: it was decided by the start, or misses another answer.
 func (s *Interview) isLeftOut(f field) bool {
 	for _, start := range s.Starts {
-		if start.Value == s.start && slices.Contains(start.Keys, f.key) {
+		if start.Name == s.start && slices.Contains(start.Keys, f.key) {
 			return true
 		}
 	}
@@ -208,18 +207,20 @@ func (s *Interview) isLeftOut(f field) bool {
 
 // ask puts one question; place stands behind its title.
 func (s *Interview) ask(ctx context.Context, f field, place string) error {
-	var chosen []string
-	if f.key == startKey {
-		chosen = []string{s.start}
-	} else {
-		answers, err := s.Resolve(s.start, s.asked)
-		if answers == nil {
-			return err
-		}
+	answers, err := s.Resolve(s.start, s.asked)
+	if answers == nil {
+		return err
+	}
+	chosen := []string{s.start}
+	if f.key != startKey {
 		chosen = slices.Clone(answers.Value(f.key))
 	}
+	refused, err := s.Catalog.Refusals(answers)
+	if err != nil {
+		return err
+	}
 	before := slices.Clone(chosen)
-	if err := run(ctx, s.In, s.Out, s.widget(f, place, &chosen)); err != nil {
+	if err := run(ctx, s.In, s.Out, s.widget(f, place, refused, &chosen)); err != nil {
 		return err
 	}
 	for i, word := range chosen {
@@ -246,7 +247,8 @@ func (s *Interview) with(key string, words []string) map[string][]string {
 	return asked
 }
 
-func (s *Interview) widget(f field, place string, chosen *[]string) huh.Field {
+// widget shows a field, and why what is refused, by question=choice, does not go with the other answers.
+func (s *Interview) widget(f field, place string, refused map[string]*generator.UsageError, chosen *[]string) huh.Field {
 	one := func(word string) error { return s.check(f.key, strings.TrimSpace(word)) }
 	title := f.title + place
 	if s.plain {
@@ -256,8 +258,8 @@ func (s *Interview) widget(f field, place string, chosen *[]string) huh.Field {
 	helps := map[string]string{}
 	for _, option := range f.options {
 		help := option.help
-		if err := s.check(f.key, option.value); err != nil && !f.several {
-			help = "not now: " + err.Error()
+		if refusal := refused[f.key+"="+option.value]; refusal != nil {
+			help = "not now: " + inWords(refusal)
 		}
 		helps[option.value] = help
 		label := option.title
@@ -291,10 +293,12 @@ func (s *Interview) check(key string, words ...string) error {
 	}
 	_, err := s.plan(s.start, s.with(key, words))
 	if usage, is := errors.AsType[*generator.UsageError](err); is {
-		return errors.New(usage.Problem + "; " + usage.Hint)
+		return errors.New(inWords(usage))
 	}
 	return err
 }
+
+func inWords(usage *generator.UsageError) string { return usage.Problem + "; " + usage.Hint }
 
 func (s *Interview) plan(start string, asked map[string][]string) (*generator.Plan, error) {
 	answers, err := s.Resolve(start, asked)
