@@ -38,6 +38,8 @@ type Answers struct {
 	Scheme   string // of DATABASE_URL as the application takes it, such as "postgresql+asyncpg"; empty: the database's own
 
 	Choices map[string][]string
+
+	given map[string]bool // questions that were answered; the others may follow what the answers require
 }
 
 // Given is a set of answers from one origin, by question or free answer.
@@ -194,7 +196,8 @@ func words(node *yaml.Node) (values []string, ok bool) {
 	return values, true
 }
 
-// Resolve takes the defaults and lays the given answers over them, the last one on top. directory is the target folder's own
+// Resolve takes the defaults and lays the given answers over them, the last one on top. Where a choice requires one of a question
+// that nobody answered, that is taken. directory is the target folder's own
 // name, from which the project's name follows unless it is given. taken says whether a dependency of some repository has a
 // Python package of that name, and may be nil. A value that nothing knows is a UsageError that names its origin.
 func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Given) (*Answers, error) {
@@ -205,18 +208,22 @@ func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Gi
 	if base.Python == nil || len(base.Python.Images) == 0 {
 		return nil, fmt.Errorf("%s/layer.yaml: python is missing", BaseLayer)
 	}
-	answers := &Answers{Python: base.Python.Images[0], Choices: map[string][]string{}}
+	answers := &Answers{Python: base.Python.Images[0], Choices: map[string][]string{}, given: map[string]bool{}}
 	for _, question := range c.Questions {
 		answers.Choices[question.Name] = []string{question.Default}
 	}
 	origins := map[string]string{}
-	for _, source := range append([]Given{c.defaults}, given...) {
+	for i, source := range append([]Given{c.defaults}, given...) {
 		for _, key := range slices.Sorted(maps.Keys(source.Values)) {
 			origins[key] = fmt.Sprintf(source.Origin, key)
+			answers.given[key] = i > 0
 			if err := c.take(answers, key, source.Values[key], origins[key]); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if err := c.follow(answers, c.Layer); err != nil {
+		return nil, err
 	}
 	answers.derive(directory)
 	return answers, answers.validate(origins, base.Python.Images, taken)

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // tree is a folder of templates: path to text.
@@ -140,7 +141,7 @@ func wantUsage(tb testing.TB, err error, flag, problem, hint string) {
 
 func wantSame(tb testing.TB, got, want any) {
 	tb.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Answers{})); diff != "" {
 		tb.Errorf("(-want +got)\n%s", diff)
 	}
 }

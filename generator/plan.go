@@ -333,12 +333,15 @@ func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) (*
 	}, nil
 }
 
-// meeting returns the question that a condition is about, and those of its choices that meet it, or do not.
+// meeting returns the question that a condition is about, if there is one, and those of its choices that meet it, or do not.
 func (c *Catalog) meeting(condition Condition, wanted bool) (string, []string, error) {
 	question := c.Question(condition.Left)
 	_, owner := c.axis(condition.Left)
 	if question == nil {
 		question = owner
+	}
+	if question == nil {
+		return "", nil, nil
 	}
 	var choices []string
 	for _, choice := range question.Choices {

@@ -38,7 +38,7 @@ func TestConditions(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := test.tree.plan(t, "colour=blue")
+			_, err := test.tree.plan(t, "colour=blue", "shape=square") // what was not given would follow
 			if test.flag == "" {
 				wantError(t, err, test.problem)
 			} else {

@@ -14,9 +14,16 @@ func (c *Catalog) Refusals(answers *Answers) (map[string]*UsageError, error) {
 	if err != nil {
 		return nil, err
 	}
-	refusals := func(choices map[string][]string) ([]*UsageError, error) {
+	known := func(question, choice string) (*Layer, error) { return layers[path.Join(question, choice)], nil }
+	refusals := func(choices map[string][]string, question string) ([]*UsageError, error) {
 		altered := *answers
-		altered.Choices = choices
+		altered.Choices, altered.given = choices, maps.Clone(answers.given)
+		if question != "" {
+			altered.given[question] = true
+		}
+		if err := c.follow(&altered, known); err != nil {
+			return nil, err
+		}
 		plan := &Plan{Answers: &altered, catalog: c, axes: map[string]string{}, known: layers}
 		if err := plan.chooseLayers(); err != nil {
 			return nil, err
@@ -26,7 +33,7 @@ func (c *Catalog) Refusals(answers *Answers) (map[string]*UsageError, error) {
 		}
 		return plan.refusals()
 	}
-	present, err := refusals(answers.Choices)
+	present, err := refusals(maps.Clone(answers.Choices), "")
 	if err != nil {
 		return nil, err
 	}
@@ -42,13 +49,13 @@ func (c *Catalog) Refusals(answers *Answers) (map[string]*UsageError, error) {
 			if question.Several {
 				choices[question.Name] = append(slices.Clone(chosen), choice)
 			}
-			altered, err := refusals(choices)
+			altered, err := refusals(choices, question.Name)
 			if err != nil {
 				return nil, err
 			}
 			for _, refusal := range altered {
-				known := func(r *UsageError) bool { return r.Flag == refusal.Flag && r.Problem == refusal.Problem }
-				if !slices.ContainsFunc(present, known) {
+				before := func(r *UsageError) bool { return r.Flag == refusal.Flag && r.Problem == refusal.Problem }
+				if !slices.ContainsFunc(present, before) {
 					found[question.Name+"="+choice] = refusal
 					break
 				}
@@ -56,6 +63,46 @@ func (c *Catalog) Refusals(answers *Answers) (map[string]*UsageError, error) {
 		}
 	}
 	return found, nil
+}
+
+// follow answers the questions that nobody answered by what the given answers require of them, where one choice alone meets it.
+// What is taken so counts as given, and may require more.
+func (c *Catalog) follow(answers *Answers, read func(question, choice string) (*Layer, error)) error {
+	for settled := false; !settled; {
+		settled = true
+		for _, question := range c.Questions {
+			if !answers.given[question.Name] {
+				continue
+			}
+			for _, choice := range answers.Choices[question.Name] {
+				layer, err := read(question.Name, choice)
+				if err != nil {
+					return err
+				}
+				followed, err := c.satisfy(answers, layer.Requires)
+				if err != nil {
+					return err
+				}
+				settled = settled && !followed
+			}
+		}
+	}
+	return nil
+}
+
+// satisfy changes the answers to questions that nobody answered so that conditions hold, and says whether it changed one.
+func (c *Catalog) satisfy(answers *Answers, conditions []Condition) (followed bool, err error) {
+	for _, condition := range conditions {
+		question, choices, err := c.meeting(condition, true)
+		if err != nil {
+			return false, err
+		}
+		if len(choices) == 1 && !answers.given[question] && !slices.Equal(answers.Choices[question], choices) {
+			answers.Choices[question], answers.given[question] = choices, true
+			followed = true
+		}
+	}
+	return followed, nil
 }
 
 // allLayers reads every layer there is, once. Names are not replaced in them.

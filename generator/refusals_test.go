@@ -15,9 +15,10 @@ func TestRefusals(t *testing.T) {
 		given Given
 		want  map[string]string
 	}{
-		"one axis":      {given(nil), map[string]string{"shape=none": "--shape none: needs tone=cold: why, or colour=blue"}},
+		"not asked yet": {given(nil), map[string]string{}},
+		"one axis":      {given(map[string][]string{"colour": {"red"}}), map[string]string{"shape=none": "--shape none: needs tone=cold: why, or colour=blue"}},
 		"one of others": {given(map[string][]string{"colour": {"blue"}}), map[string]string{"extras=horn": "--colour blue: does not go with extras=horn: because, or extras=bell"}},
-		"both ways":     {given(map[string][]string{"extras": {"horn"}, "shape": {"square"}}), map[string]string{"colour=blue": "--colour blue: does not go with extras=horn: because, or extras=bell", "shape=none": "--shape none: needs tone=cold: why, or colour=blue"}},
+		"both ways":     {given(map[string][]string{"extras": {"horn"}, "shape": {"square"}}), map[string]string{"colour=blue": "--colour blue: does not go with extras=horn: because, or extras=bell", "shape=none": "--colour blue: does not go with extras=horn: because, or extras=bell"}},
 		// they do not go together as they are: that is no fault of what could be chosen in their place
 		"already refused": {given(map[string][]string{"colour": {"blue"}, "extras": {"horn"}}), map[string]string{}},
 	} {
@@ -43,4 +44,23 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who chooses a cluster need not know that its proxy is another's
+func TestRequiredFollows(t *testing.T) {
+	templates := shop().
+		adding("colour/blue/layer.yaml", "requires: [extras=horn]\n").
+		adding("shape/none/layer.yaml", "requires: [tone=cold]\nreason: why\n")
+	resolve := func(pairs ...string) map[string][]string {
+		answers, err := templates.catalog(t).Resolve("my-shop", nil, given("--%s", pairs...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answers.Choices
+	}
+	wantSame(t, resolve("shape=none"), map[string][]string{"shape": {"none"}, "colour": {"blue"}, "extras": {"horn"}})
+	// What was said stays, and is refused where it stands
+	wantSame(t, resolve("shape=none", "colour=red"), map[string][]string{"shape": {"none"}, "colour": {"red"}, "extras": {"bell"}})
+	wantSame(t, resolve("colour=blue", "extras=horn,bell"), map[string][]string{"shape": {"square"}, "colour": {"blue"}, "extras": {"bell", "horn"}})
+	wantSame(t, resolve("extras=bell"), map[string][]string{"shape": {"square"}, "colour": {"red"}, "extras": {"bell"}})
 }

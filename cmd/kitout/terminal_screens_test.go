@@ -216,7 +216,7 @@ func TestScreenOfIncompatible(t *testing.T) {
 	s.change("Deployment")
 	s.shows("How a release", "")
 	s.looksLike("incompatible", down+enter)
-	s.shows("* needs proxy=none", ctrlC)
+	s.shows("* does not go with database=sqlite", ctrlC)
 	s.shows("interrupted: nothing was written", "")
 	s.ends(exitInterrupted)
 	if left, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(left) > 0 {

@@ -298,7 +298,9 @@ func (s *Interview) check(key string, words ...string) error {
 	return err
 }
 
-func inWords(usage *generator.UsageError) string { return usage.Problem + "; " + usage.Hint }
+func inWords(usage *generator.UsageError) string {
+	return strings.TrimSuffix(usage.Problem, ".") + "; " + usage.Hint
+}
 
 func (s *Interview) plan(start string, asked map[string][]string) (*generator.Plan, error) {
 	answers, err := s.Resolve(start, asked)
