@@ -42,6 +42,10 @@ docs: build ## Write the documentation as a site into build/site
 recording: build ## Record the terminal session in README.md again (needs asciinema and npm)
 	packages/recording/record ./kitout docs/kitout.svg
 
+.PHONY: refresh
+refresh: ## Renew all that is pinned, prove it, and report in build/refresh.md: make refresh PINS=FILE DATABASES=NAME=FOLDER…
+	DATABASES="$(DATABASES)" go run ./cmd/internal/refresh $(PINS)
+
 .PHONY: refresh-packages
 refresh-packages: ## Resolve the table of Python packages again (needs uv, poetry, pipenv and the network)
 	$(PYTHON) generator/lock/refresh/refresh.py

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+// pin is what somebody has looked up: the newest tag of a repository or an image, and the commit of a repository's.
+type pin struct{ tag, commit string }
+
+// parsePins reads a line for each pin, with tabs between name, tag and, for what git keeps, commit. What follows is the reader's own, as
+// are lines that begin with #.
+func parsePins(text string) (map[string]pin, error) {
+	pins := map[string]pin{}
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Split(line, "\t")
+		if len(fields) < 2 || fields[0] == "" || fields[1] == "" || strings.ContainsAny(fields[0]+fields[1], " \"'") {
+			return nil, fmt.Errorf("line %d: not of the form name, tag, commit, with tabs between", number)
+		}
+		next := pin{tag: fields[1]}
+		if len(fields) > 2 {
+			if !commitPattern.MatchString(fields[2]) {
+				return nil, fmt.Errorf("line %d: %q is not a whole commit", number, fields[2])
+			}
+			next.commit = fields[2]
+		}
+		if _, twice := pins[fields[0]]; twice {
+			return nil, fmt.Errorf("line %d: %s stands there twice", number, fields[0])
+		}
+		pins[fields[0]] = next
+	}
+	return pins, nil
+}
+
+var (
+	commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	// An action, or the repository of a hook, at a commit, with the tag in a comment: name, up to the commit, commit, up to the tag, tag
+	sourcePin = regexp.MustCompile(`([A-Za-z0-9][\w.-]*/[\w.-]+)((?:/[\w./-]+)?@|\n\s+rev: )([0-9a-f]{40})(\s+# (?:frozen: )?)(\S+)`)
+	// An image by its tag: what precedes, name, tag
+	imagePin = regexp.MustCompile(`(?m)((?:^\s*(?:- )?image: |^FROM ))((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
+)
+
+// change is one pin in one file: what it was, and what it is.
+type change struct{ file, name, from, to string }
+
+// bump lets the templates pin what the list says, and returns what that changes, sorted, and what they pin that the list does not have.
+// Nothing goes back to an older version. Without write no file is touched.
+func bump(folder string, pins map[string]pin, write bool) (changes []change, unlisted []string, err error) {
+	err = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		b := bumper{file: filepath.ToSlash(file), pins: pins}
+		text := b.images(b.sources(string(data)))
+		changes, unlisted = append(changes, b.changes...), append(unlisted, b.unlisted...)
+		if !write || text == string(data) {
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(file, []byte(text), info.Mode().Perm())
+	})
+	slices.SortFunc(changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.file, b.file)) })
+	slices.Sort(unlisted)
+	return changes, slices.Compact(unlisted), err
+}
+
+// bumper renews the pins of one file.
+type bumper struct {
+	file     string
+	pins     map[string]pin
+	changes  []change
+	unlisted []string
+}
+
+// next returns what a name is to be pinned to, or false if it stays.
+func (b *bumper) next(name, tag string, source bool) (pin, bool) {
+	next, listed := b.pins[name]
+	if !listed || source && next.commit == "" {
+		b.unlisted = append(b.unlisted, name+" "+tag)
+		return pin{}, false
+	}
+	if next.tag == tag || older(next.tag, tag) {
+		return pin{}, false
+	}
+	b.changes = append(b.changes, change{b.file, name, tag, next.tag})
+	return next, true
+}
+
+func (b *bumper) sources(text string) string {
+	return sourcePin.ReplaceAllStringFunc(text, func(found string) string {
+		part := sourcePin.FindStringSubmatch(found)
+		next, renew := b.next(part[1], part[5], true)
+		if !renew {
+			return found
+		}
+		return part[1] + part[2] + next.commit + part[4] + next.tag
+	})
+}
+
+func (b *bumper) images(text string) string {
+	return imagePin.ReplaceAllStringFunc(text, func(found string) string {
+		part := imagePin.FindStringSubmatch(found)
+		next, renew := b.next(part[2], part[3], false)
+		if !renew {
+			return found
+		}
+		return part[1] + part[2] + ":" + next.tag
+	})
+}
+
+// older says that a tag is an older version than another one; tags that are no versions have no order.
+func older(tag, than string) bool {
+	a, errA := semver.NewVersion(tag)
+	b, errB := semver.NewVersion(than)
+	return errA == nil && errB == nil && a.LessThan(b)
+}
