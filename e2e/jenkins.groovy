@@ -3,14 +3,10 @@
 //   groovy jenkins.groovy JENKINSFILE BRANCH REPOSITORY   runs the stages of a branch
 // A section or step that is not here is refused. FIRST names a stage to start at, as Jenkins can start again from one.
 // Credentials come from the environment, as CREDENTIAL_<id>, and reach only the steps around which they are asked for. AGREED
-// answers what a person is asked; without it the build ends there. Of an axis it takes the last value, with EVERY_CELL all.
+// answers what a person is asked; without it the build ends there. Jenkins would mask secrets, this does not: nothing may print
+// one in the first place. Of an axis it takes the last value, with EVERY_CELL all.
 import groovy.io.FileType
 import java.nio.file.FileSystems
-
-class Mask {
-    static Set<String> secrets = []
-    static void say(String line) { println secrets.inject(line) { text, secret -> text.replace(secret, '****') } }
-}
 
 class Build {
     String branch, repository
@@ -25,7 +21,6 @@ class Build {
     static String credential(String id) {
         def value = System.getenv("CREDENTIAL_$id")
         if (!value) throw new IllegalStateException("there is no credential $id")
-        Mask.secrets << value
         value
     }
 }
@@ -92,13 +87,15 @@ class Post {
 class Steps {
     Build build; Map env; File workspace
     def sh(String script) {
-        Mask.say("+ $script")
+        println("+ $script")
         if (build.dry()) return
         def shell = new ProcessBuilder('sh', '-xe', '-c', script).directory(workspace).redirectErrorStream(true)
         shell.environment().keySet().removeAll { it.startsWith('CREDENTIAL_') }
         shell.environment().putAll(env)
+        long start = System.nanoTime()
         def process = shell.start()
-        process.inputStream.eachLine { Mask.say(it) }
+        process.inputStream.eachLine { println(it) }
+        println String.format('%.1f s  %s', (System.nanoTime() - start) / 1e9d, script)
         if (process.waitFor()) throw new IllegalStateException("script returned exit code ${process.exitValue()}")
     }
     def timeout(Map limit, Closure body) { assert limit.keySet() == ['time', 'unit'] as Set; Build.evaluate(body, this) }
@@ -229,7 +226,7 @@ try {
     found.stages.run(found.env, System.getenv('FIRST'))
 } catch (IllegalStateException | MissingMethodException | MissingPropertyException |
     org.codehaus.groovy.control.CompilationFailedException e) {
-    Mask.say(e.message)
+    println(e.message)
     result = 'FAILURE'
 } finally {
     build.folder.deleteDir()
