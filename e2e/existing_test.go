@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,6 +21,20 @@ var existing = []struct {
 	{"fastapi-app-main", "application/json", "/rooms/", `{"name": "lamp", "seats": 3}`, "/rooms/", true},
 }
 
+// addAround copies a sample, and adds everything to it.
+func addAround(t *testing.T, sample string, flags ...string) *repository {
+	t.Helper()
+	r := &repository{t: t, dir: filepath.Join(t.TempDir(), "there"), env: environment()}
+	if err := os.CopyFS(r.dir, os.DirFS("../testdata/repositories/"+sample+"/repository")); err != nil {
+		t.Fatal(err)
+	}
+	r.run("git", "init", "--quiet")
+	r.run("git", "add", "--all")
+	r.run("git", "commit", "--quiet", "--message", "There before")
+	r.run(kitout, append([]string{"add", "--all", "--dir", r.dir, "--package", "around"}, flags...)...)
+	return r
+}
+
 // TestExisting adds everything to repositories that somebody else wrote, follows what kitout then says, and uses them behind the
 // proxy: they boot, migrate, keep what is written, and come back from a backup. No file that was there has changed.
 func TestExisting(t *testing.T) {
@@ -30,24 +43,13 @@ func TestExisting(t *testing.T) {
 		t.Run(app.sample, func(t *testing.T) {
 			t.Parallel()
 			project := fmt.Sprintf("e2e%d-there%d", os.Getpid(), i)
-			r := &repository{t: t, dir: filepath.Join(t.TempDir(), "there"), env: environment()}
-			if err := os.CopyFS(r.dir, os.DirFS("../testdata/repositories/"+app.sample+"/repository")); err != nil {
-				t.Fatal(err)
-			}
-			r.run("git", "init", "--quiet")
-			r.run("git", "add", "--all")
-			r.run("git", "commit", "--quiet", "--message", "There before")
-			add := exec.Command(kitout, "add", "--all", "--dir", r.dir, "--name", project, "--package", "around")
-			add.Env = r.env
-			if output, err := add.CombinedOutput(); err != nil {
-				t.Fatalf("%s: %v\n%s", add, err, output)
-			}
+			r := addAround(t, app.sample, "--name", project)
 			if changed := r.run("git", "diff", "--stat"); changed != "" {
 				t.Errorf("files that were there have changed:\n%s", changed)
 			}
 			r.run("git", "add", "--all")
 			r.leavesNothing(project)
-			r.lints()
+			r.lints(linters)
 			r.run("scripts/lock")
 			r.make("setup", "check", "config-check")
 			if app.tests {

@@ -14,6 +14,9 @@ import (
 // ciSystems are those that no linter of the default repository looks at.
 var ciSystems = []string{"gitlab", "jenkins", "travis"}
 
+// pipelineFiles tell CI systems and bots what to do.
+var pipelineFiles = []string{".github/workflows/ci.yml", ".github/dependabot.yml", "renovate.json", ".gitlab-ci.yml", "Jenkinsfile", ".travis.yml"}
+
 // pipelineLinters hold each CI system's file against its own rules.
 var pipelineLinters = []linter{
 	{
@@ -71,36 +74,35 @@ func jenkins(args ...string) func(*repository) []string {
 	}
 }
 
-// TestPipelinesLint holds the pipelines of a sample of repositories against the linters.
+// TestPipelinesLint holds what tells CI systems and bots what to do against their linters, where each CI system meets each answer
+// to any other question.
 func TestPipelinesLint(t *testing.T) {
 	t.Parallel()
-	for i, ci := range ciSystems {
-		for j, kind := range databases {
-			for k, deps := range depsTools {
-				if !thorough && k != (i+j)%len(depsTools) {
-					continue
+	ours := slices.DeleteFunc(slices.Concat(linters, pipelineLinters), func(l linter) bool {
+		return !slices.Contains(pipelineFiles, l.file)
+	})
+	for i, answers := range everyAnswer(t) {
+		for _, ci := range append(ciSystems, "github", "none") {
+			t.Run(fmt.Sprintf("%s/%d", ci, i+1), func(t *testing.T) {
+				t.Parallel()
+				t.Log(strings.Join(answers, " "))
+				r := generate(t, append(answers, "--ci", ci, "--no-git")...)
+				r.onBranch("main")
+				if r.lints(ours) == 0 {
+					t.Error("there is nothing to look at")
 				}
-				framework := frameworks[(i+j+k)%len(frameworks)]
-				t.Run(strings.Join([]string{ci, framework, kind, deps}, "/"), func(t *testing.T) {
-					t.Parallel()
-					flags := []string{"--ci", ci, "--framework", framework, "--database", kind}
-					if k%2 == 1 {
-						flags = append(flags, "--index-url", "https://pypi.example.com/simple")
-					}
-					r := generate(t, append(flags, "--deps", deps, "--no-git")...)
-					r.onBranch("main")
-					for _, l := range pipelineLinters {
-						if _, err := os.Stat(r.path(l.file)); err != nil {
-							continue
-						}
-						command := l.command(r)
-						if output, err := r.try(command[0], command[1:]...); err != nil {
-							t.Errorf("%s: %v\n%s", l.name, err, tail(output))
-						}
-					}
-				})
-			}
+			})
 		}
+	}
+	for _, ci := range append(ciSystems, "github", "none") {
+		t.Run(ci+"/around", func(t *testing.T) {
+			t.Parallel()
+			r := addAround(t, existing[0].sample, "--set", "ci="+ci)
+			r.onBranch("main")
+			if r.lints(ours) == 0 {
+				t.Error("there is nothing to look at")
+			}
+		})
 	}
 }
 
