@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,8 +21,8 @@ const certificateMetrics = `certificate_not_before_timestamp_seconds{domain="sho
 certificate_not_after_timestamp_seconds{domain="shop.example.com"} 4e9
 `
 
-// TestMonitoring has a real Prometheus collect from the running service, asks it every query of the dashboard, and ends the
-// service: an alert must reach Alertmanager, whose routes TestLint tests.
+// TestMonitoring has a real Prometheus collect from the running service, asks it every query of the dashboard and what each alert
+// compares, and ends the service: an alert must reach Alertmanager, whose routes TestLint tests.
 func TestMonitoring(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ framework, kind, server, proxy string }{
@@ -36,6 +37,7 @@ func TestMonitoring(t *testing.T) {
 			r.configure("DATABASE_URL", r.newStore(test.kind, "monitored_"+test.framework).url)
 			r.make("setup")
 			r.make("migrate", "backup")
+			r.run("scripts/drill", "--latest")
 			s := r.serve("/readyz")
 			s.useAPI()
 
@@ -44,7 +46,9 @@ func TestMonitoring(t *testing.T) {
 				if strings.HasPrefix(request.Host, "localhost:") {
 					io.WriteString(w, certificateMetrics)
 				}
-				io.WriteString(w, readFile(t, r.path("backups/backup.prom")))
+				for _, file := range []string{"backup.prom", "drill.prom"} {
+					io.WriteString(w, readFile(t, r.path("backups/"+file)))
+				}
 			}))
 			defer pages.Close()
 			paged := make(chan string, 100)
@@ -74,7 +78,10 @@ func TestMonitoring(t *testing.T) {
 			prometheus := freePort(t)
 			r.runs("prometheus", "--config.file="+config, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address=127.0.0.1:"+strconv.Itoa(prometheus))
 
-			for _, query := range r.dashboardQueries() {
+			if err := await(func() error { return hasData(prometheus, "up") }); err != nil {
+				t.Fatal(err)
+			}
+			for _, query := range append(r.dashboardQueries(), alertQueries(t, prometheus)...) {
 				if err := await(func() error { s.get("/readyz"); return hasData(prometheus, query) }); err != nil {
 					t.Errorf("%s: %v", query, err)
 				}
@@ -137,18 +144,58 @@ func (r *repository) dashboardQueries() (queries []string) {
 	return queries
 }
 
-// hasData expects samples that are numbers.
-func hasData(port int, query string) error {
-	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/api/v1/query?query=%s", port, url.QueryEscape(query)))
+// comparison is an operator of an alert; those of label matchers have no spaces around them.
+var comparison = regexp.MustCompile(` (==|!=|[<>]=?) `)
+
+// alertQueries ask what the alerts of a Prometheus compare, whether or not they fire: each comparison tells by a number whether it
+// holds, and an alert about what is absent asks for it. What an alert joins by labels that never meet has no data.
+func alertQueries(t *testing.T, port int) (queries []string) {
+	t.Helper()
+	var rules struct {
+		Data struct {
+			Groups []struct {
+				Rules []struct{ Type, Query string }
+			}
+		}
+	}
+	if err := askPrometheus(port, "rules", &rules); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range rules.Data.Groups {
+		for _, rule := range group.Rules {
+			if rule.Type != "alerting" {
+				continue
+			}
+			query := comparison.ReplaceAllString(rule.Query, " $1 bool ")
+			if query == rule.Query && !strings.HasPrefix(query, "absent(") {
+				t.Errorf("nothing is compared in %s", query)
+			}
+			queries = append(queries, strings.TrimPrefix(query, "absent"))
+		}
+	}
+	if len(queries) < 9 {
+		t.Errorf("only %d alerts", len(queries))
+	}
+	return queries
+}
+
+// askPrometheus decodes what a path of its API answers.
+func askPrometheus(port int, path string, answer any) error {
+	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/api/v1/%s", port, path))
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
+	return json.NewDecoder(response.Body).Decode(answer)
+}
+
+// hasData expects samples that are numbers.
+func hasData(port int, query string) error {
 	var found struct {
 		Error string
 		Data  struct{ Result []struct{ Value [2]any } }
 	}
-	if err := json.NewDecoder(response.Body).Decode(&found); err != nil || found.Error != "" {
+	if err := askPrometheus(port, "query?query="+url.QueryEscape(query), &found); err != nil || found.Error != "" {
 		return fmt.Errorf("%s: %v", found.Error, err)
 	}
 	for _, sample := range found.Data.Result {
