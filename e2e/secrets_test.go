@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -92,5 +93,28 @@ func TestSecretsOfAManager(t *testing.T) {
 	r.run("scripts/secrets", other)
 	if got := readFile(t, filepath.Join(other, "secret_key")); len(got) != 64 {
 		t.Errorf("a rehearsal, which asks no manager, has a key of %d characters", len(got))
+	}
+}
+
+// TestExternalSecret holds the manifest against what the External Secrets Operator takes, and has the schema find what it does not.
+func TestExternalSecret(t *testing.T) {
+	t.Parallel()
+	r := generateForKubernetes(t, "--database", "postgres", "--secrets", "kubernetes")
+	schema, err := filepath.Abs("external_secret.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const manifest = "deploy/kubernetes/external-secret.yaml"
+	check := []string{toolPath(t, "check-jsonschema"), "--schemafile", schema, manifest}
+	r.run(check[0], check[1:]...)
+	for _, wrong := range []struct{ old, new, where string }{
+		{"external-secrets.io/v1", "external-secrets.io/v1beta1", "$.apiVersion"},
+		{"refreshInterval", "refreshEvery", "$.spec"},
+		{"kind: SecretStore", "kind: Store", "$.spec.secretStoreRef.kind"},
+		{"Retain", "Keep", "$.spec.target.deletionPolicy"},
+		{"extract:", "extracted:", "$.spec.dataFrom[0]"},
+		{"key:", "path:", "$.spec.dataFrom[0].extract"},
+	} {
+		r.breaks(manifest, func(text string) string { return strings.Replace(text, wrong.old, wrong.new, 1) }, wrong.where, check[0], check[1:]...)
 	}
 }
