@@ -40,14 +40,21 @@ func TestSecretManagers(t *testing.T) {
 		name, kind, framework string
 		flags                 []string
 		start                 func(r *repository) manager
+		rare                  bool // what a sample can do without
 	}{
-		{"vault", "postgres", "flask", []string{"--config", "environ"}, (*repository).startVault},
-		{"aws", "postgres", "fastapi", []string{"--config", "pydantic"}, (*repository).startMoto},
-		{"gcp", "postgres", "django", []string{"--config", "dynaconf"}, (*repository).startDrongo},
-		{"kubernetes", "postgres", "flask", []string{"--config", "pydantic", "--deploy", "kubernetes", "--proxy", "none"}, (*repository).mounts},
+		{"vault", "postgres", "flask", []string{"--secrets", "vault", "--config", "environ"}, (*repository).startVault, false},
+		{"aws", "postgres", "fastapi", []string{"--secrets", "aws", "--config", "pydantic"}, (*repository).startMoto, false},
+		{"gcp", "postgres", "django", []string{"--secrets", "gcp", "--config", "dynaconf"}, (*repository).startDrongo, false},
+		{"kubernetes", "postgres", "flask", []string{"--secrets", "kubernetes", "--config", "pydantic", "--deploy", "kubernetes", "--proxy", "none"}, (*repository).mounts, false},
+		{"vault_of_a_cluster", "postgres", "fastapi", []string{"--secrets", "vault"}, (*repository).startVaultOfCluster, true},
+		{"uwsgi_flask", "postgres", "flask", []string{"--secrets", "vault", "--server", "uwsgi"}, (*repository).startVault, true},
+		{"uwsgi_django", "postgres", "django", []string{"--secrets", "kubernetes", "--server", "uwsgi", "--deploy", "kubernetes", "--proxy", "none"}, (*repository).mounts, true},
 	} {
+		if test.rare && !thorough {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
-			r := generate(t, append(test.flags, "--framework", test.framework, "--database", test.kind, "--secrets", test.name)...)
+			r := generate(t, append(test.flags, "--framework", test.framework, "--database", test.kind)...)
 			r.run(shared.path(".venv/bin/python"), "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
 			if err := os.Symlink(shared.path(".venv"), r.path(".venv")); err != nil {
 				t.Fatal(err)
@@ -246,38 +253,6 @@ func (r *repository) call(method, address string, body any, headers ...string) m
 	var result map[string]any
 	json.Unmarshal([]byte(a.body), &result)
 	return result
-}
-
-// startVault starts OpenBao, which speaks Vault's API, with an AppRole that may read one secret. Its tokens live for five seconds, unless
-// they are renewed, and for eight seconds at most.
-func (r *repository) startVault() manager {
-	r.t.Helper()
-	port := freePort(r.t)
-	address := fmt.Sprintf("http://127.0.0.1:%d", port)
-	stop := r.runsUntilStopped(port, "/v1/sys/health", "bao", "server", "-dev", "-dev-root-token-id=root-of-e2e",
-		"-dev-no-store-token", "-dev-listen-address=127.0.0.1:"+strconv.Itoa(port))
-	vault := func(method, path string, body any) map[string]any {
-		r.t.Helper()
-		return r.call(method, address+"/v1/"+path, body, "X-Vault-Token", "root-of-e2e")
-	}
-	vault("POST", "sys/auth/approle", map[string]string{"type": "approle"})
-	vault("POST", "sys/policies/acl/shop", map[string]string{"policy": `path "secret/data/shop/production" { capabilities = ["read"] }`})
-	vault("POST", "auth/approle/role/shop", map[string]any{"token_policies": "shop", "token_ttl": "5s", "token_max_ttl": "8s"})
-	role := vault("GET", "auth/approle/role/shop/role-id", nil)["data"].(map[string]any)["role_id"].(string)
-	id := vault("POST", "auth/approle/role/shop/secret-id", map[string]any{})["data"].(map[string]any)["secret_id"].(string)
-	writeFile(r.t, r.path("secrets/vault_secret_id"), id+"\n")
-	held := manager{
-		env: []string{
-			"SECRETS_PATH=shop/production", "VAULT_ADDR=" + address, "VAULT_ROLE_ID=" + role, "VAULT_SECRET_ID_FILE=" + r.path("secrets/vault_secret_id"),
-		},
-		write: func(values map[string]string) {
-			vault("POST", "secret/data/shop/production", map[string]any{"data": values})
-		},
-		stop:         stop,
-		refusal:      "SECRETS_PATH: Vault does not give 'shop/production': ",
-		confidential: []string{id, "root-of-e2e"},
-	}
-	return held
 }
 
 // startMoto starts a stand-in for AWS, which boto3 reaches by its own setting.
