@@ -98,7 +98,8 @@ func startMariaDB() (*databaseServer, error) {
 		return nil, err
 	}
 	process := exec.Command("mariadbd", "--no-defaults", "--datadir="+data, "--socket="+socket, "--port="+strconv.Itoa(port),
-		"--bind-address=127.0.0.1", "--pid-file="+filepath.Join(dir, "pid"), "--innodb-flush-log-at-trx-commit=0")
+		"--bind-address=127.0.0.1", "--pid-file="+filepath.Join(dir, "pid"), "--innodb-flush-log-at-trx-commit=0",
+		"--log-bin", "--binlog-format=ROW", "--server-id=1") // as the archive wants it
 	if err := startServer(process, dir, account, syscall.SIGTERM); err != nil {
 		return nil, err
 	}

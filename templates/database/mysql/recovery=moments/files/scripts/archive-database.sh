@@ -18,8 +18,8 @@ server_program() { command -v mariadbd || command -v mysqld; }
 archive_check() {
   local terms
   binlog_program >/dev/null || { echo 'neither mysqlbinlog nor mariadb-binlog is installed here' >&2 && return 2; }
-  terms=$(archive_sql <<<"SELECT CONCAT(@@log_bin, ' ', @@binlog_format)") || return 1
-  [ "$terms" = '1 ROW' ] || { echo "the server must write a binary log of rows: log_bin and binlog_format are $terms" >&2 && return 1; }
+  terms=$(archive_sql <<<"SELECT CONCAT(IF(@@log_bin, 'on', 'off'), ' ', @@binlog_format)") || return 1
+  [ "$terms" = 'on ROW' ] || { echo "the server must write a binary log of rows: log_bin and binlog_format are $terms" >&2 && return 1; }
 }
 
 # Of the server and of its data: MySQL keeps its id with the data; MariaDB tells when a table of its own was made, if the
