@@ -122,7 +122,8 @@ db_check() {
   fi
 }
 
-# db_dump URL FILE: one consistent snapshot, while the application goes on. A row per line, so that they can be counted.
+# db_dump URL FILE: one consistent snapshot, while the application goes on. A row per line, so that they can be counted. What
+# goes into the file is read back on the way: its rows are printed as by db_rows.
 db_dump() {
   local name options only=()
   name=$(db_name "$1") || return
@@ -131,12 +132,15 @@ db_dump() {
   case $options in *--set-gtid-purged*) only+=(--set-gtid-purged=OFF) ;; esac
   case $options in *--masking-policies*) only+=(--skip-masking-policies) ;; esac
   client dump "$1" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
-    --skip-extended-insert --no-autocommit ${only[@]+"${only[@]}"} "$name" | gzip >"$2"
+    --skip-extended-insert --no-autocommit ${only[@]+"${only[@]}"} "$name" | gzip -1 | tee "$2" | rows_in
 }
 
 # Every row of a dump, to its last byte: the table's name alone, then a line per row, `table<TAB>row`
-db_rows() {
-  gzip -dc "$1" | LC_ALL=C awk -F '`' '
+db_rows() { rows_in <"$1"; }
+
+# The same of the standard input
+rows_in() {
+  gzip -dc | LC_ALL=C awk -F '`' '
     /^CREATE TABLE `/ { print $2 }
     /^INSERT INTO `/ { print $2 "\t" $0 }
     { last = $0 }

@@ -80,15 +80,18 @@ db_client() {
   pg_dump --version
 }
 
-# db_dump URL FILE: one consistent snapshot, while the application goes on
-db_dump() (
-  url_export "$1" || exit
-  exec pg_dump --no-password --format=custom --lock-wait-timeout=60s --file="$2"
-)
+# db_dump URL FILE: one consistent snapshot, while the application goes on. What goes into the file is read back on the way:
+# its rows are printed as by db_rows.
+db_dump() {
+  (url_export "$1" && exec pg_dump --no-password --format=custom --lock-wait-timeout=60s) | tee "$2" | rows_in
+}
 
 # Every row of a dump, to its last byte: the table's name alone, then a line per row, `table<TAB>row`
-db_rows() {
-  pg_restore --data-only --file=- "$1" | LC_ALL=C awk '
+db_rows() { rows_in <"$1"; }
+
+# The same of the standard input, to whose end pg_restore does not always read
+rows_in() {
+  { pg_restore --data-only --file=- && cat >/dev/null; } | LC_ALL=C awk '
     table && $0 == "\\." { table = ""; next }
     table { print table "\t" $0; next }
     /^COPY .* FROM stdin;$/ {

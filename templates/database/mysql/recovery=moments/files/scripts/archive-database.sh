@@ -150,6 +150,6 @@ archive_recover() {
   TZ=UTC "$binlog" "${only[@]}" --database="$name" "${logs[@]}" | beside sql '' --binary-mode || return
   (
     client() { beside "$@"; }
-    db_dump "$url" "$2"
+    db_dump "$url" "$2" >/dev/null
   ) && archive_stop && rm -rf "$data" "$socket"
 }

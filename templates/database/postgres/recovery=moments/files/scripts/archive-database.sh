@@ -107,6 +107,6 @@ CONF
     kill -0 "$server" 2>/dev/null || { tail -n 20 "$work/server.log" >&2 && server='' && return 1; }
     sleep 0.2
   done
-  db_dump "postgresql://$(url_export "$url" && printf '%s' "$PGUSER")@${socket//\//%2F}:5432/$(db_name "$url")" "$2" &&
+  db_dump "postgresql://$(url_export "$url" && printf '%s' "$PGUSER")@${socket//\//%2F}:5432/$(db_name "$url")" "$2" >/dev/null &&
     archive_stop && rm -rf "$data" "$socket"
 }
