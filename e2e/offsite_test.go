@@ -78,7 +78,7 @@ func (s *objectStore) stop() {
 // TestOffSite keeps backups in a store that speaks S3, also when that is away for a while, loses the machine's own, and restores.
 func TestOffSite(t *testing.T) {
 	t.Parallel()
-	r := newRecovery(t, "sqlite", "offsite")
+	r := newRecovery(t, "sqlite", "sqlite", "offsite")
 	s := newObjectStore(t, "127.0.0.1")
 	key := filepath.Join(t.TempDir(), "key")
 	r.run("age-keygen", "--output", key)

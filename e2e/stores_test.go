@@ -28,15 +28,15 @@ type store struct {
 	change func(statements string) error
 }
 
-// newStore makes an empty database, and on a server a role of its own that may make others beside it.
-func (r *repository) newStore(kind, name string) store {
+// newStore makes an empty database, SQLite's or on a server, there with a role of its own that may make others beside it.
+func (r *repository) newStore(on, name string) store {
 	r.t.Helper()
-	if kind == "sqlite" {
+	if on == "sqlite" {
 		return r.newFile(name)
 	}
-	server, err := servers[kind]()
+	server, err := servers[on]()
 	if err != nil {
-		r.t.Fatalf("%s: %v", kind, err)
+		r.t.Fatalf("%s: %v", on, err)
 	}
 	fill := strings.NewReplacer(
 		"NAME", name,
@@ -45,7 +45,7 @@ func (r *repository) newStore(kind, name string) store {
 	)
 	// The rights are those that deploy/ gives
 	statements := map[string]string{
-		"postgres": `
+		"postgresql": `
 			CREATE ROLE NAME LOGIN CREATEDB PASSWORD 'SECRET';
 			CREATE DATABASE NAME OWNER NAME;`,
 		"mysql": "CREATE USER NAME@'%' IDENTIFIED BY 'SECRET';" +
@@ -54,22 +54,22 @@ func (r *repository) newStore(kind, name string) store {
 			"GRANT ALL ON `PATTERN\\_%`.* TO NAME@'%';" +
 			"GRANT ALL ON `test\\_PATTERN`.* TO NAME@'%';",
 	}
-	if _, err := server.sql(fill.Replace(statements[kind])); err != nil {
+	if _, err := server.sql(fill.Replace(statements[server.scheme])); err != nil {
 		r.t.Fatal(err)
 	}
 	list := map[string]string{
-		"postgres": "SELECT datname FROM pg_database WHERE starts_with(datname, 'NAME') ORDER BY 1",
-		"mysql":    "SELECT schema_name FROM information_schema.schemata WHERE LOCATE('NAME', schema_name) = 1 ORDER BY 1",
+		"postgresql": "SELECT datname FROM pg_database WHERE starts_with(datname, 'NAME') ORDER BY 1",
+		"mysql":      "SELECT schema_name FROM information_schema.schemata WHERE LOCATE('NAME', schema_name) = 1 ORDER BY 1",
 	}
-	use := map[string]string{"postgres": "\\connect NAME\nSET ROLE NAME;\n", "mysql": "USE NAME;\n"}
+	use := map[string]string{"postgresql": "\\connect NAME\nSET ROLE NAME;\n", "mysql": "USE NAME;\n"}
 	return store{
 		// QueryEscape leaves nothing as it is but writes a blank as "+"
 		url: fmt.Sprintf("%s://%s:%s@127.0.0.1:%d/%[2]s", server.scheme, name,
 			strings.ReplaceAll(url.QueryEscape(password), "+", "%20"), server.port),
 		rows:  func() (string, error) { return server.dump(name) },
-		names: func() (string, error) { return server.sql(fill.Replace(list[kind])) },
+		names: func() (string, error) { return server.sql(fill.Replace(list[server.scheme])) },
 		change: func(statements string) error {
-			_, err := server.sql(fill.Replace(use[kind]) + statements)
+			_, err := server.sql(fill.Replace(use[server.scheme]) + statements)
 			return err
 		},
 	}
