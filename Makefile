@@ -31,7 +31,7 @@ bench: ## Measure generation against cp -r, detection against git status, and st
 	go test ./cmd/kitout ./generator/detect -run '^$$' -bench . -benchtime 20x
 
 .PHONY: bench-e2e
-bench-e2e: ## Measure what is generated: health endpoint, the same behind the proxy, size and build of the image
+bench-e2e: ## Measure what is generated: health endpoint, also behind the proxy, cost of logs and metrics, backups, image
 	cd e2e && go test -run '^$$' -bench . -benchtime 3x -timeout 60m .
 
 .PHONY: docs
