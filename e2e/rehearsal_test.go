@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// rehearsals have each framework, database, server and kind of proxy at least twice, with and without a domain.
+// rehearsals have each framework, database, server and kind of proxy at least twice, with and without a domain and an archive.
 var rehearsals = []struct {
-	framework, database, server, proxy, tool, domain string
+	framework, database, server, proxy, tool, domain, backup string
 }{
-	{"django", "postgres", "gunicorn", "nginx", "uv", domain},
-	{"django", "mysql", "uwsgi", "none", "pip", domain},
-	{"flask", "sqlite", "uwsgi", "apache", "pipenv", domain},
-	{"flask", "postgres", "gunicorn", "none", "uv", ""},
-	{"fastapi", "mysql", "gunicorn", "nginx", "pip", domain},
-	{"fastapi", "sqlite", "gunicorn", "apache", "pip", ""},
+	{"django", "postgres", "gunicorn", "nginx", "uv", domain, "daily"},
+	{"django", "mysql", "uwsgi", "none", "pip", domain, "daily"},
+	{"flask", "sqlite", "uwsgi", "apache", "pipenv", domain, "daily"},
+	{"flask", "postgres", "gunicorn", "none", "uv", "", "continuous"},
+	{"fastapi", "mysql", "gunicorn", "nginx", "pip", domain, "continuous"},
+	{"fastapi", "sqlite", "gunicorn", "apache", "pip", "", "daily"},
 }
 
 // TestRehearsal rehearses, and expects every promise to be kept, told one by one, and nothing to be left.
@@ -28,7 +28,7 @@ func TestRehearsal(t *testing.T) {
 		t.Run(s.String()+"-"+row.server+"-"+row.proxy, func(t *testing.T) {
 			t.Parallel()
 			project := fmt.Sprintf("e2e%d-%d", os.Getpid(), i)
-			flags := []string{"--framework", s.framework, "--database", s.database, "--server", row.server, "--proxy", row.proxy,
+			flags := []string{"--framework", s.framework, "--database", s.database, "--server", row.server, "--proxy", row.proxy, "--backup", row.backup,
 				"--name", project, "--package", "shop"}
 			if s.domain != "" {
 				flags = append(flags, "--domain", s.domain, "--email", "admin@example.com")
