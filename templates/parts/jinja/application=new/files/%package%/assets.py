@@ -7,7 +7,12 @@ from pathlib import Path
 STATIC = Path(__file__).with_name("static")
 
 
-@cache
 def asset_url(name: str) -> str:
-    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
-    return f"/static/{name}?v={digest[:16]}"
+    path = STATIC / name
+    return f"/static/{name}?v={_digest(path, path.stat().st_mtime_ns)}"
+
+
+@cache
+def _digest(path: Path, changed: int) -> str:
+    """Read the file anew when it has changed: nothing restarts the development server then."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
