@@ -16,7 +16,7 @@ var rehearsals = []struct {
 	{"django", "mysql", "uwsgi", "none", "pip", domain, "daily"},
 	{"flask", "sqlite", "uwsgi", "apache", "pipenv", domain, "daily"},
 	{"flask", "postgres", "gunicorn", "none", "uv", "", "continuous"},
-	{"fastapi", "mysql", "gunicorn", "nginx", "pip", domain, "continuous"},
+	{"fastapi", "mysql", "gunicorn", "nginx", "pip", domain, "daily"},
 	{"fastapi", "sqlite", "gunicorn", "apache", "pip", "", "daily"},
 }
 
