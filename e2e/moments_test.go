@@ -128,7 +128,7 @@ func (a *archived) awaits(what string, arguments ...string) {
 }
 
 // loadUntilKilled inserts a row after the other, some with an upload, ends all at once and returns when each was committed, how
-// far the archive then said that it reaches, and when the end was.
+// far the archive then said that it reaches, and when the end began.
 func (a *archived) loadUntilKilled() (committed []time.Time, reached string, killed time.Time) {
 	a.t.Helper()
 	var writing sync.WaitGroup
@@ -155,8 +155,8 @@ func (a *archived) loadUntilKilled() (committed []time.Time, reached string, kil
 		}
 	})
 	a.follows(time.Now().Add(2 * time.Second))
-	a.kill()
 	killed = time.Now()
+	a.kill()
 	end()
 	return committed, a.reached(), killed
 }
@@ -190,7 +190,11 @@ func (a *archived) expectAll(committed []time.Time, reached string, killed time.
 			if at.UTC().Format(stampForm) < reached {
 				a.t.Errorf("the row %s, of %s, is lost, and the archive reached to %s", id, at.UTC(), reached)
 			}
-			a.t.Logf("lost: the last %.2f s before the end", killed.Sub(at).Seconds())
+			if lost := killed.Sub(at); lost > time.Second {
+				a.t.Errorf("the last %s are lost, and a second is what may be", lost)
+			} else {
+				a.t.Logf("lost: the last %s before the end", lost)
+			}
 			for j := i; j < len(committed); j++ {
 				if strings.Contains(rows, strconv.Itoa(1000+j)) {
 					a.t.Errorf("the row %d is there, and an earlier one is not", 1000+j)
