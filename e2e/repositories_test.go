@@ -164,11 +164,30 @@ func (r *repository) develops() {
 	port := freePort(r.t)
 	s := r.with("PORT="+strconv.Itoa(port)).start("run", port, "/readyz")
 	s.expect("page", s.get("/"), 200)
+	s.restyles()
 	s.stop(-s.pid, syscall.SIGINT) // as a terminal does
+	if words := s.output.String(); strings.Contains(words, "no effect") {
+		r.t.Errorf("make run has an option that does nothing:\n%s", tail(words))
+	}
 	port = freePort(r.t)
 	r.configure("PORT", strconv.Itoa(port))
 	s = r.start("run", port, "/readyz")
 	s.stop(-s.pid, syscall.SIGINT)
+}
+
+// restyles changes the style sheet: the next page must lead to it, by an address that no browser has kept.
+func (s *service) restyles() {
+	s.t.Helper()
+	before := s.find(styleSheet, s.get("/"))[1]
+	file := s.r.path("shop/static/style.css")
+	sheet := readFile(s.t, file)
+	writeFile(s.t, file, sheet+"/* changed */\n")
+	defer writeFile(s.t, file, sheet)
+	after := s.find(styleSheet, s.get("/"))[1]
+	a := s.expect("style sheet", s.get(after), 200)
+	if !strings.Contains(a.body, "/* changed */") || strings.Contains(before, "?v=") && after == before {
+		s.t.Errorf("a changed style sheet is at %s, which was %s before:\n%.600s", after, before, a.body)
+	}
 }
 
 // noPasswordLeft looks for the database's password in everything that the repository has written but .env.
