@@ -27,8 +27,11 @@ golden: ## Write the golden trees and the table of rules again, for review
 	go test ./cmd/kitout -run 'TestGolden|TestRulesTable' -update
 
 .PHONY: bench
-bench: ## Measure generation against cp -r, detection against git status, and start-up against a bare program
-	go test ./cmd/kitout ./generator/detect -run '^$$' -bench . -benchtime 20x
+bench: ## Measure kitout beside cp, git and other programs that make repositories, for docs/performance.md
+	go build -trimpath -ldflags='-s -w' -o build/kitout ./cmd/kitout
+	$(PYTHON) -m venv build/bench
+	build/bench/bin/pip install --quiet --requirement cmd/internal/bench/tools.txt
+	go run ./cmd/internal/bench build/kitout build/bench/bin docs/performance.md
 
 .PHONY: bench-e2e
 bench-e2e: ## Measure what is generated: health endpoint, also behind the proxy, cost of logs and metrics, backups, image
