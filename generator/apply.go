@@ -106,16 +106,24 @@ func Cause(err error) error {
 	return err
 }
 
-// write makes the files of the changes below a folder that holds nothing yet, and takes nothing back.
+// write makes the files of the changes below a folder that holds nothing yet, several at once, and takes nothing back. The error is that
+// of the first change that has one.
 func write(target afero.Fs, changes []Change) error {
 	w := &writer{target: target, known: map[string]bool{".": true}}
-	for _, change := range changes {
-		err := w.folder(path.Dir(change.Path))
-		if err == nil {
-			err = writeFile(target, change.Path, change.Content, change.Mode, false)
+	failures := make([]error, len(changes))
+	for i, change := range changes {
+		if failures[i] = w.folder(path.Dir(change.Path)); failures[i] != nil {
+			return fmt.Errorf("%s: %w", change.Path, Cause(failures[i]))
 		}
+	}
+	parallel(len(changes), func() func(int) {
+		return func(i int) {
+			failures[i] = writeFile(target, changes[i].Path, changes[i].Content, changes[i].Mode, false)
+		}
+	})
+	for i, err := range failures {
 		if err != nil {
-			return fmt.Errorf("%s: %w", change.Path, Cause(err))
+			return fmt.Errorf("%s: %w", changes[i].Path, Cause(err))
 		}
 	}
 	return nil
