@@ -259,7 +259,7 @@ func TestPagePlan(t *testing.T) {
 	if len(plan.Sections) != 9 || !slices.Contains(plan.Sections[4].By, "SQLite") {
 		t.Errorf("%+v", plan.Sections)
 	}
-	for pair, by := range map[string]string{"server=uwsgi": "server=uwsgi", "deploy=kubernetes": "deploy=kubernetes", "secrets=kubernetes": "secrets=kubernetes"} {
+	for pair, by := range map[string]string{"server=uwsgi": "server=uwsgi", "deploy=kubernetes": "deploy=kubernetes", "secrets=kubernetes": "deploy=kubernetes"} {
 		if got := plan.Refused[pair]; got.By != by || got.Problem == "" || len(got.Instead) == 0 {
 			t.Errorf("%s: %+v", pair, got)
 		}
