@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	if strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") != "kitout" { // the tests themselves, not the command that they run
 		os.Setenv("XDG_CONFIG_HOME", os.DevNull) // nothing of whoever runs them
 	}
-	testscript.Main(m, map[string]func(){"kitout": main})
+	testscript.Main(m, map[string]func(){"kitout": main, "kitout-counted": allocating})
 }
 
 // TestScript runs testdata/script/*.txtar through the real command.

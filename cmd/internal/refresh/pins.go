@@ -51,14 +51,14 @@ var (
 	// An action, or the repository of a hook, at a commit, with the tag in a comment: name, up to the commit, commit, up to the tag, tag
 	sourcePin = regexp.MustCompile(`([A-Za-z0-9][\w.-]*/[\w.-]+)((?:/[\w./-]+)?@|\n\s+rev: )([0-9a-f]{40})(\s+# (?:frozen: )?)(\S+)`)
 	// An image by its tag: what precedes, name, tag
-	imagePin = regexp.MustCompile(`(?m)((?:^\s*(?:- )?image: |^FROM ))((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
+	imagePin = regexp.MustCompile(`(?m)((?:^\s*(?:- )?image: |^FROM |COPY --from=))((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
 )
 
 // change is one pin in one file: what it was, and what it is.
 type change struct{ file, name, from, to string }
 
 // bump lets the templates pin what the list says, and returns what that changes, sorted, and what they pin that the list does not have.
-// Nothing goes back to an older version. Without write no file is touched.
+// Nothing goes back to an older version, and a tag that is no version stays. Without write no file is touched.
 func bump(folder string, pins map[string]pin, write bool) (changes []change, unlisted []string, err error) {
 	err = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -100,7 +100,7 @@ func (b *bumper) next(name, tag string, source bool) (pin, bool) {
 		b.unlisted = append(b.unlisted, name+" "+tag)
 		return pin{}, false
 	}
-	if next.tag == tag || older(next.tag, tag) {
+	if !newer(next.tag, tag) {
 		return pin{}, false
 	}
 	b.changes = append(b.changes, change{b.file, name, tag, next.tag})
@@ -129,9 +129,10 @@ func (b *bumper) images(text string) string {
 	})
 }
 
-// older says that a tag is an older version than another one; tags that are no versions have no order.
-func older(tag, than string) bool {
+// newer says that a tag is a later version than another one. Tags that are no versions, such as a suite of Debian, have no order: who
+// moves to another one does so by hand.
+func newer(tag, than string) bool {
 	a, errA := semver.NewVersion(tag)
 	b, errB := semver.NewVersion(than)
-	return errA == nil && errB == nil && a.LessThan(b)
+	return errA == nil && errB == nil && a.GreaterThan(b)
 }
