@@ -163,7 +163,9 @@ func TestEveryHelpHasExamples(t *testing.T) {
 		if found == 0 {
 			t.Errorf("%s: no example", command.CommandPath())
 		}
-		for _, hint := range regexp.MustCompile(`--[a-z][a-z-]*`).FindAllString(command.Long, -1) {
+		help := command.Short + "\n" + command.Long
+		command.Flags().VisitAll(func(flag *pflag.Flag) { help += "\n" + flag.Usage })
+		for _, hint := range regexp.MustCompile(`--[a-z][a-z-]*`).FindAllString(help, -1) {
 			if command.Flags().Lookup(strings.TrimPrefix(hint, "--")) == nil && hint != "--yes" && hint != "--templates" && hint != "--preset" {
 				t.Errorf("%s: the help names %s", command.CommandPath(), hint)
 			}
