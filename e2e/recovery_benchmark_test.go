@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// bareDumps are the dump tools of the databases alone, each into a file: as PostgreSQL's does, MySQL's is compressed.
+// bareDumps are the dump tools of the databases alone, each into a file: as PostgreSQL's does, MySQL's is compressed, as in a set.
 var bareDumps = map[string]string{
 	"sqlite":   `sqlite3 "$(db_file "$url")" .dump >bare`,
 	"postgres": `url_export "$url" && pg_dump --format=custom --file=bare`,
-	"mysql":    `client dump "$url" --single-transaction --quick --no-tablespaces "$(db_name "$url")" | gzip >bare`,
+	"mysql":    `client dump "$url" --single-transaction --quick --no-tablespaces "$(db_name "$url")" | gzip -1 >bare`,
 }
 
 // largeTables make a table of so many rows of 136 bytes, text that compresses as text does, to about a half.

@@ -97,10 +97,15 @@ func (c *Catalog) satisfy(answers *Answers, conditions []Condition) (followed bo
 		if err != nil {
 			return false, err
 		}
-		if len(choices) == 1 && !answers.given[question] && !slices.Equal(answers.Choices[question], choices) {
-			answers.Choices[question], answers.given[question] = choices, true
-			followed = true
+		met := slices.ContainsFunc(answers.Choices[question], func(choice string) bool { return slices.Contains(choices, choice) })
+		if met || len(choices) != 1 || answers.given[question] {
+			continue
 		}
+		if c.Question(question).Several {
+			choices = slices.Sorted(slices.Values(slices.Concat(answers.Choices[question], choices)))
+		}
+		answers.Choices[question], answers.given[question] = choices, true
+		followed = true
 	}
 	return followed, nil
 }

@@ -258,11 +258,8 @@ func addToOwn(ctx context.Context, catalog *generator.Catalog, record *generator
 	if err := fixed(given, record.Answers); err != nil {
 		return err
 	}
-	fits, err := fitting(catalog, record, flags.all)
-	if err != nil {
-		return err
-	}
 	asked := generator.Given{Origin: "add %s", Values: map[string][]string{}}
+	defaults := map[string][]string{}
 	for _, question := range catalog.Questions {
 		choices, is := wanted[question.Name]
 		switch {
@@ -270,26 +267,33 @@ func addToOwn(ctx context.Context, catalog *generator.Catalog, record *generator
 			asked.Values[question.Name] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(record.Answers[question.Name], choices))))
 		case is && len(choices) > 0:
 			asked.Values[question.Name] = choices
-		case (is || flags.all && fits(question)) && unanswered(question) && question.Default != nothing && !decidedBy(given, nil)(question.Name):
-			asked.Values[question.Name] = catalog.Default(question)
+		case (is || flags.all) && unanswered(question) && question.Default != nothing && !decidedBy(given, nil)(question.Name):
+			defaults[question.Name] = catalog.Default(question)
+		}
+	}
+	known := append([]generator.Given{{Origin: "%s", Values: record.Answers}}, append(given, asked)...)
+	refused, err := refusals(catalog, known, len(defaults) > 0)
+	if err != nil {
+		return err
+	}
+	for name, choices := range defaults {
+		_, is := wanted[name]
+		if is || !slices.ContainsFunc(choices, func(choice string) bool { return refused[name+"="+choice] != nil }) {
+			asked.Values[name] = choices
 		}
 	}
 	update := updateFlags{outputFlags: flags.outputFlags, folder: flags.folder, yes: flags.yes, onConflict: flags.onConflict, own: generator.KeepExisting}
 	return updateWith(ctx, update, append(given, asked), s)
 }
 
-// fitting returns what says whether the default of a question goes with what a repository has, where all is wanted: the proxy of a cluster
-// is not missing.
-func fitting(catalog *generator.Catalog, record *generator.Record, all bool) (func(*generator.Question) bool, error) {
-	if !all {
+// refusals are what does not go with the answers, where somebody needs to know: the proxy of a cluster is not missing.
+func refusals(catalog *generator.Catalog, known []generator.Given, needed bool) (map[string]*generator.UsageError, error) {
+	if !needed {
 		return nil, nil
 	}
-	answers, err := catalog.Resolve("", nil, generator.Given{Origin: "%s", Values: record.Answers})
+	answers, err := catalog.Resolve("", nil, known...)
 	if err != nil {
 		return nil, err
 	}
-	refused, err := catalog.Refusals(answers)
-	return func(question *generator.Question) bool {
-		return !slices.ContainsFunc(catalog.Default(question), func(choice string) bool { return refused[question.Name+"="+choice] != nil })
-	}, err
+	return catalog.Refusals(answers)
 }

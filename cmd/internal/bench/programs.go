@@ -186,12 +186,7 @@ func existing(m *machine) (table, error) {
 			if err := os.CopyFS(folder, os.DirFS(original)); err != nil {
 				return err
 			}
-			for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "all"}} {
-				if _, err := timed(folder, append([]string{"git"}, args...)...); err != nil {
-					return err
-				}
-			}
-			return nil
+			return commit(folder)
 		}
 	}
 	in := func(name string, args ...string) func(int) (string, []string) {
@@ -204,6 +199,16 @@ func existing(m *machine) (table, error) {
 		{name: "`kitout add traces=opentelemetry`", prepare: prepare("add"), command: in("add", m.kitout, "add", "traces=opentelemetry", "--yes")},
 		{name: "`kitout update --ci gitlab`", prepare: prepare("update"), command: in("update", m.kitout, "update", "--ci", "gitlab", "--yes")},
 	}}.measure()
+}
+
+// commit makes a repository of git of a folder.
+func commit(folder string) error {
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "all"}} {
+		if _, err := timed(folder, append([]string{"git"}, args...)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // many is the number of files of the repository that is large.
@@ -222,10 +227,8 @@ func check(m *machine) (table, error) {
 			return table{}, err
 		}
 	}
-	for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "all"}} {
-		if _, err := timed(folder, append([]string{"git"}, args...)...); err != nil {
-			return table{}, err
-		}
+	if err := commit(folder); err != nil {
+		return table{}, err
 	}
 	in := func(args ...string) func(int) (string, []string) {
 		return func(int) (string, []string) { return folder, args }

@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// run renews the repository in the working directory. The report is written whatever fails.
+// run renews the repository in the working directory. The report is written whichever step fails.
 func run(list string, dryRun bool) error {
 	data, err := os.ReadFile(list)
 	if err != nil {
@@ -50,30 +50,25 @@ func run(list string, dryRun bool) error {
 	}
 	r := report{}
 	if dryRun {
-		if r.pins, r.unlisted, err = bump(templates, pins, false); err != nil {
+		if r.pins, r.left, err = bump(templates, pins, false); err != nil {
 			return err
 		}
 		fmt.Print(r.pinned())
 		return nil
 	}
-	failed := r.prove(steps(templates, pins, &r))
+	failed := r.prove(steps(pins, &r))
 	after, err := os.ReadFile(table)
-	if err != nil {
-		return err
+	if err == nil {
+		r.packages = packageChanges(string(before), string(after))
+		err = os.MkdirAll(filepath.Dir(outcome), 0o755)
 	}
-	findings, err := os.ReadFile(audit)
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.WriteFile(outcome, []byte(r.text()), 0o644)
 	}
-	r.packages, r.findings = packageChanges(string(before), string(after)), string(findings)
-	if err := os.MkdirAll(filepath.Dir(outcome), 0o755); err != nil {
-		return err
+	if err == nil {
+		fmt.Fprintln(os.Stderr, "see", outcome)
 	}
-	if err := os.WriteFile(outcome, []byte(r.text()), 0o644); err != nil {
-		return err
-	}
-	fmt.Fprintln(os.Stderr, "see", outcome)
-	return failed
+	return errors.Join(failed, err)
 }
 
 // step is a part of a refresh: a target of the Makefile, or what is done here.
@@ -83,7 +78,7 @@ type step struct {
 }
 
 // steps are in order; the last one is the proof. Without DATABASES nobody looks for vulnerabilities, which the report says.
-func steps(templates string, pins map[string]pin, r *report) []step {
+func steps(pins map[string]pin, r *report) []step {
 	target := func(name string, arguments ...string) step {
 		return step{"make " + name, func() error {
 			command := exec.Command("make", append([]string{"--no-print-directory", name}, arguments...)...)
@@ -93,10 +88,14 @@ func steps(templates string, pins map[string]pin, r *report) []step {
 	}
 	all := []step{target("refresh-packages")}
 	if databases := os.Getenv("DATABASES"); databases != "" {
-		all = append(all, target("audit-packages", "DATABASES="+databases))
+		all = append(all, target("audit-packages", "DATABASES="+databases), step{"the report of the audit", func() error {
+			findings, err := os.ReadFile(audit)
+			r.findings = string(findings)
+			return err
+		}})
 	}
 	return append(all, step{"the list of pins", func() (err error) {
-		r.pins, r.unlisted, err = bump(templates, pins, true)
+		r.pins, r.left, err = bump(templates, pins, true)
 		return err
 	}}, target("golden"), target("test"))
 }

@@ -51,15 +51,15 @@ var (
 	// An action, or the repository of a hook, at a commit, with the tag in a comment: name, up to the commit, commit, up to the tag, tag
 	sourcePin = regexp.MustCompile(`([A-Za-z0-9][\w.-]*/[\w.-]+)((?:/[\w./-]+)?@|\n\s+rev: )([0-9a-f]{40})(\s+# (?:frozen: )?)(\S+)`)
 	// An image by its tag: what precedes, name, tag
-	imagePin = regexp.MustCompile(`(?m)((?:^\s*(?:- )?image: |^FROM |COPY --from=))((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
+	imagePin = regexp.MustCompile(`(?m)((?:^\s*(?:- )?image: |^\s*services: \["|^FROM |COPY --from=))((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
 )
 
 // change is one pin in one file: what it was, and what it is.
 type change struct{ file, name, from, to string }
 
-// bump lets the templates pin what the list says, and returns what that changes, sorted, and what they pin that the list does not have.
-// Nothing goes back to an older version, and a tag that is no version stays. Without write no file is touched.
-func bump(folder string, pins map[string]pin, write bool) (changes []change, unlisted []string, err error) {
+// bump lets the templates pin what the list says, and returns what that changes, sorted, and what stays: what the list does not have, and
+// where it has a tag that cannot be compared. Nothing goes back to an older version. Without write no file is touched.
+func bump(folder string, pins map[string]pin, write bool) (changes []change, left []string, err error) {
 	err = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -70,7 +70,7 @@ func bump(folder string, pins map[string]pin, write bool) (changes []change, unl
 		}
 		b := bumper{file: filepath.ToSlash(file), pins: pins}
 		text := b.images(b.sources(string(data)))
-		changes, unlisted = append(changes, b.changes...), append(unlisted, b.unlisted...)
+		changes, left = append(changes, b.changes...), append(left, b.left...)
 		if !write || text == string(data) {
 			return nil
 		}
@@ -81,28 +81,36 @@ func bump(folder string, pins map[string]pin, write bool) (changes []change, unl
 		return os.WriteFile(file, []byte(text), info.Mode().Perm())
 	})
 	slices.SortFunc(changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.file, b.file)) })
-	slices.Sort(unlisted)
-	return changes, slices.Compact(unlisted), err
+	slices.Sort(left)
+	return changes, slices.Compact(left), err
 }
 
 // bumper renews the pins of one file.
 type bumper struct {
-	file     string
-	pins     map[string]pin
-	changes  []change
-	unlisted []string
+	file    string
+	pins    map[string]pin
+	changes []change
+	left    []string
 }
 
 // next returns what a name is to be pinned to, or false if it stays.
 func (b *bumper) next(name, tag string, source bool) (pin, bool) {
 	next, listed := b.pins[name]
 	if !listed || source && next.commit == "" {
-		b.unlisted = append(b.unlisted, name+" "+tag)
+		b.left = append(b.left, name+" "+tag+": not looked up")
 		return pin{}, false
 	}
-	if !newer(next.tag, tag) {
+	later, comparable := newer(next.tag, tag)
+	switch {
+	case next.tag == tag:
+		return pin{}, false
+	case !comparable:
+		b.left = append(b.left, name+" "+tag+": "+next.tag+" is no later version of it")
+		return pin{}, false
+	case later == "":
 		return pin{}, false
 	}
+	next.tag = later
 	b.changes = append(b.changes, change{b.file, name, tag, next.tag})
 	return next, true
 }
@@ -129,10 +137,24 @@ func (b *bumper) images(text string) string {
 	})
 }
 
-// newer says that a tag is a later version than another one. Tags that are no versions, such as a suite of Debian, have no order: who
-// moves to another one does so by hand.
-func newer(tag, than string) bool {
-	a, errA := semver.NewVersion(tag)
-	b, errB := semver.NewVersion(than)
-	return errA == nil && errB == nil && a.GreaterThan(b)
+// version is the beginning of a tag, before what a flavour adds: 29 of 29-dind.
+var version = regexp.MustCompile(`^v?[0-9]+(?:\.[0-9]+)*`)
+
+// newer returns a tag with the version of another one, if that is later, in its own flavour: 30-dind, of 29-dind and 30. Tags that are no
+// versions, such as a suite of Debian, and two flavours cannot be compared: who moves from one to the other does so by hand.
+func newer(tag, than string) (later string, comparable bool) {
+	next, now := version.FindString(tag), version.FindString(than)
+	flavour := strings.TrimPrefix(than, now)
+	if next == "" || now == "" || next != tag && strings.TrimPrefix(tag, next) != flavour {
+		return "", false
+	}
+	a, errA := semver.NewVersion(next)
+	b, errB := semver.NewVersion(now)
+	if errA != nil || errB != nil {
+		return "", false
+	}
+	if a.GreaterThan(b) {
+		later = next + flavour
+	}
+	return later, true
 }

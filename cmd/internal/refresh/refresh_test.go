@@ -21,6 +21,7 @@ func TestBump(t *testing.T) {
 	files := map[string]string{
 		"ci.yml":       "      - uses: actions/checkout@" + strings.Repeat("a", 40) + "  # v6.0.0\n      - uses: github/codeql-action/upload-sarif@" + strings.Repeat("b", 40) + "  # v4.1.0\n",
 		"hooks.yaml":   "  - repo: https://github.com/pre-commit/pre-commit-hooks\n    rev: " + strings.Repeat("c", 40) + "  # frozen: v5.0.0\n    hooks: []\n",
+		"gitlab.yml":   "  image: docker:29\n  services: [\"docker:29-dind\"]\n",
 		"compose.yaml": "    image: prom/prometheus:v3.1.0\n    image: registry.example.com/prom/prometheus:v3.1.0\n    image: <% .name %>:unreleased\n",
 		"Dockerfile":   "FROM nginx:1.30 AS proxy\nFROM python:<% .python_image %>-slim\nFROM debian:trixie-slim AS tools\n# FROM nginx:1.30\nCOPY --from=litestream/litestream:0.5.17 /usr/local/bin/litestream /usr/bin/\n",
 	}
@@ -30,15 +31,15 @@ func TestBump(t *testing.T) {
 		}
 	}
 	pins, err := parsePins("# looked up by hand\nactions/checkout\tv7.0.1\t" + commit + "\t2026-07-17\ngithub/codeql-action\tv4.2.0\t" + commit +
-		"\npre-commit/pre-commit-hooks\tv6.0.0\t" + commit + "\nprom/prometheus\tv3.2.0\nnginx\t1.28\ndebian\tforky-slim\nlitestream/litestream\t0.6.0\nactions/unused\tv1\t" + commit + "\n")
+		"\npre-commit/pre-commit-hooks\tv6.0.0\t" + commit + "\nprom/prometheus\tv3.2.0\nnginx\t1.28\ndocker\t30\ndebian\tforky-slim\nlitestream/litestream\t0.6.0\nactions/unused\tv1\t" + commit + "\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dry, unlisted, err := bump(folder, pins, false)
+	dry, left, err := bump(folder, pins, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"registry.example.com/prom/prometheus v3.1.0"}, unlisted); diff != "" {
+	if diff := cmp.Diff([]string{"debian trixie-slim: forky-slim is no later version of it", "registry.example.com/prom/prometheus v3.1.0: not looked up"}, left); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(files, read(t, folder)); diff != "" {
@@ -54,6 +55,7 @@ func TestBump(t *testing.T) {
 	want := map[string]string{
 		"ci.yml":       "      - uses: actions/checkout@" + commit + "  # v7.0.1\n      - uses: github/codeql-action/upload-sarif@" + commit + "  # v4.2.0\n",
 		"hooks.yaml":   "  - repo: https://github.com/pre-commit/pre-commit-hooks\n    rev: " + commit + "  # frozen: v6.0.0\n    hooks: []\n",
+		"gitlab.yml":   "  image: docker:30\n  services: [\"docker:30-dind\"]\n",
 		"compose.yaml": strings.Replace(files["compose.yaml"], "v3.1.0", "v3.2.0", 1),
 		// Of nginx the list is older, and a suite is no version
 		"Dockerfile": strings.Replace(files["Dockerfile"], "0.5.17", "0.6.0", 1),
@@ -73,7 +75,7 @@ func TestPinsAreSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"actions/checkout ", "github/codeql-action ", "pre-commit/pre-commit-hooks ", "postgres ", "mysql ", "nginx ", "httpd ", "docker ",
+		"actions/checkout ", "github/codeql-action ", "pre-commit/pre-commit-hooks ", "postgres ", "mysql ", "nginx ", "httpd ", "docker 29:", "docker 29-dind",
 		"prom/prometheus ", "grafana/grafana ", "datadog/agent ", "aquasec/trivy ", "ghcr.io/sigstore/cosign/cosign ", "debian trixie-slim", "litestream/litestream ",
 	} {
 		if !strings.Contains("\n"+strings.Join(seen, "\n"), "\n"+name) {
@@ -117,7 +119,7 @@ func TestReport(t *testing.T) {
 	r := report{
 		packages: packageChanges("package a 1.0\npackage b 2.0\npackage c 1\n", "package a 1.1\npackage b 2.0\npackage d 3\n"),
 		pins:     []change{{"templates/x.yaml", "nginx", "1.30", "1.32"}},
-		unlisted: []string{"debian trixie-slim"},
+		left:     []string{"debian trixie-slim: not looked up"},
 		findings: "findings none\n",
 	}
 	err := r.prove([]step{
@@ -149,9 +151,9 @@ func TestReport(t *testing.T) {
 | --- | --- | --- | --- |
 | nginx | 1.30 | 1.32 | templates/x.yaml |
 
-Not in the list, and so as they were:
+As they were:
 
-- debian trixie-slim
+- debian trixie-slim: not looked up
 
 ## Known vulnerabilities
 
@@ -176,4 +178,23 @@ func read(t *testing.T, folder string) map[string]string {
 		files[entry.Name()] = string(data)
 	}
 	return files
+}
+
+func TestNewer(t *testing.T) {
+	for _, test := range []struct {
+		tag, than, later string
+		comparable       bool
+	}{
+		{"v7.0.1", "v6", "v7.0.1", true},
+		{"1.28", "1.30", "", true},
+		{"30", "29-dind", "30-dind", true},
+		{"30-dind", "29-dind", "30-dind", true},
+		{"19-alpine", "18", "", false},
+		{"python-3.14", "python-3.13", "", false},
+		{"forky-slim", "trixie-slim", "", false},
+	} {
+		if later, comparable := newer(test.tag, test.than); later != test.later || comparable != test.comparable {
+			t.Errorf("newer(%q, %q) = %q, %t", test.tag, test.than, later, comparable)
+		}
+	}
 }

@@ -12,8 +12,8 @@ type report struct {
 	steps    []stepOutcome
 	packages []change
 	pins     []change
-	unlisted []string // what is pinned and was not looked up
-	findings string   // of the audit, of whatever date
+	left     []string // what is pinned and stays, with the reason
+	findings string   // of the audit; empty: nobody looked
 }
 
 // stepOutcome is how one step ended.
@@ -58,15 +58,20 @@ func (r *report) text() string {
 	}
 	out.WriteString("\n## Packages\n\n" + rows(r.packages))
 	out.WriteString("\n" + r.pinned())
-	out.WriteString("\n## Known vulnerabilities\n\n```\n" + r.findings + "```\n")
+	out.WriteString("\n## Known vulnerabilities\n\n")
+	if r.findings == "" {
+		out.WriteString("Nobody looked for them among these packages.\n")
+	} else {
+		out.WriteString("```\n" + r.findings + "```\n")
+	}
 	return out.String()
 }
 
 // pinned is the report's part about actions, hooks and images.
 func (r *report) pinned() string {
 	text := "## Actions, hooks and images\n\n" + rows(r.pins)
-	if len(r.unlisted) > 0 {
-		text += "\nNot in the list, and so as they were:\n\n- " + strings.Join(r.unlisted, "\n- ") + "\n"
+	if len(r.left) > 0 {
+		text += "\nAs they were:\n\n- " + strings.Join(r.left, "\n- ") + "\n"
 	}
 	return text
 }
