@@ -88,7 +88,8 @@ func (d *deployment) released(output, builder string) {
 	envelope := d.run("scripts/tool", "cosign", "verify-attestation", "--key", "deploy/cosign.pub", "--insecure-ignore-tlog",
 		"--type", "slsaprovenance1", app)
 	var signed struct{ Payload []byte }
-	if err := json.Unmarshal([]byte(envelope[strings.Index(envelope, `{"payload`):]), &signed); err != nil {
+	// Between words for people, before or after it
+	if err := json.NewDecoder(strings.NewReader(envelope[strings.Index(envelope, `{"payload`):])).Decode(&signed); err != nil {
 		d.t.Fatalf("%v\n%s", err, envelope)
 	}
 	if err := json.Unmarshal(signed.Payload, &statement); err != nil {
