@@ -32,6 +32,7 @@ bench: ## Measure kitout beside cp, git and other programs that make repositorie
 	$(PYTHON) -m venv build/bench
 	build/bench/bin/pip install --quiet --requirement cmd/internal/bench/tools.txt
 	go run ./cmd/internal/bench build/kitout build/bench/bin docs/performance.md
+	go test ./generator/detect ./generator/lock -run '^$$' -bench . -benchtime 20x
 
 .PHONY: bench-e2e
 bench-e2e: ## Measure what is generated: health endpoint, also behind the proxy, cost of logs and metrics, backups, image

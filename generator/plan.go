@@ -312,7 +312,8 @@ func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) (*
 	if held == wanted {
 		return nil, nil
 	}
-	question, choices, err := p.catalog.meeting(condition, wanted)
+	question := p.catalog.about(condition)
+	choices, err := p.catalog.meeting(question, condition, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -321,11 +322,11 @@ func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) (*
 		problem = "needs "
 	}
 	if len(choices) > 0 {
-		hint += fmt.Sprintf(", or --%s %s", question, strings.Join(choices, " or "))
+		hint += fmt.Sprintf(", or --%s %s", question.Name, strings.Join(choices, " or "))
 	}
 	var instead []string
 	for _, choice := range choices {
-		instead = append(instead, question+"="+choice)
+		instead = append(instead, question.Name+"="+choice)
 	}
 	return &UsageError{
 		Flag: layer.flag(), Problem: problem + condition.String() + ": " + layer.Reason,
@@ -333,23 +334,26 @@ func (p *Plan) checkCondition(layer *Layer, condition Condition, wanted bool) (*
 	}, nil
 }
 
-// meeting returns the question that a condition is about, if there is one, and those of its choices that meet it, or do not.
-func (c *Catalog) meeting(condition Condition, wanted bool) (string, []string, error) {
-	question := c.Question(condition.Left)
+// about returns the question that a condition is about, its own or that of an axis; nil: there is none.
+func (c *Catalog) about(condition Condition) *Question {
+	if question := c.Question(condition.Left); question != nil {
+		return question
+	}
 	_, owner := c.axis(condition.Left)
+	return owner
+}
+
+// meeting returns the choices of a question that meet a condition about it, or do not; without a question there are none.
+func (c *Catalog) meeting(question *Question, condition Condition, wanted bool) (choices []string, err error) {
 	if question == nil {
-		question = owner
+		return nil, nil
 	}
-	if question == nil {
-		return "", nil, nil
-	}
-	var choices []string
 	for _, choice := range question.Choices {
 		value := choice
-		if question == owner {
+		if question.Name != condition.Left {
 			layer, err := c.Layer(question.Name, choice)
 			if err != nil {
-				return "", nil, err
+				return nil, err
 			}
 			value = layer.Axes[condition.Left]
 		}
@@ -357,7 +361,7 @@ func (c *Catalog) meeting(condition Condition, wanted bool) (string, []string, e
 			choices = append(choices, choice)
 		}
 	}
-	return question.Name, choices, nil
+	return choices, nil
 }
 
 // collectFiles finds who owns each path and who fills each slot.

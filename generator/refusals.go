@@ -66,12 +66,13 @@ func (c *Catalog) Refusals(answers *Answers) (map[string]*UsageError, error) {
 }
 
 // follow answers the questions that nobody answered by what the given answers require of them, where one choice alone meets it.
-// What is taken so counts as given, and may require more.
+// What is taken so counts as given, and may require more. Where all are answered, no layer is read.
 func (c *Catalog) follow(answers *Answers, read func(question, choice string) (*Layer, error)) error {
-	for settled := false; !settled; {
+	open := func(question *Question) bool { return !answers.given[question.Name] }
+	for settled := !slices.ContainsFunc(c.Questions, open); !settled; {
 		settled = true
 		for _, question := range c.Questions {
-			if !answers.given[question.Name] {
+			if open(question) {
 				continue
 			}
 			for _, choice := range answers.Choices[question.Name] {
@@ -93,18 +94,23 @@ func (c *Catalog) follow(answers *Answers, read func(question, choice string) (*
 // satisfy changes the answers to questions that nobody answered so that conditions hold, and says whether it changed one.
 func (c *Catalog) satisfy(answers *Answers, conditions []Condition) (followed bool, err error) {
 	for _, condition := range conditions {
-		question, choices, err := c.meeting(condition, true)
+		question := c.about(condition)
+		if question == nil || answers.given[question.Name] { // a condition about nothing is a fault of the layer, which the plan tells
+			continue
+		}
+		choices, err := c.meeting(question, condition, true)
 		if err != nil {
 			return false, err
 		}
-		met := slices.ContainsFunc(answers.Choices[question], func(choice string) bool { return slices.Contains(choices, choice) })
-		if met || len(choices) != 1 || answers.given[question] {
+		now := answers.Choices[question.Name]
+		met := slices.ContainsFunc(now, func(choice string) bool { return slices.Contains(choices, choice) })
+		if met || len(choices) != 1 {
 			continue
 		}
-		if c.Question(question).Several {
-			choices = slices.Sorted(slices.Values(slices.Concat(answers.Choices[question], choices)))
+		if question.Several {
+			choices = slices.Sorted(slices.Values(slices.Concat(now, choices)))
 		}
-		answers.Choices[question], answers.given[question] = choices, true
+		answers.Choices[question.Name], answers.given[question.Name] = choices, true
 		followed = true
 	}
 	return followed, nil
