@@ -26,7 +26,7 @@ var goldenChoices = []string{
 	"proxy=none",
 	"deploy=kubernetes,database=postgres,proxy=none",
 	"domain=shop.example.com",
-	"config=pydantic",
+	"config=environ",
 	"config=dynaconf",
 	"tests=unittest",
 	"metrics=datadog",
