@@ -61,15 +61,17 @@ func (p *Plan) expandText(text string) (string, error) {
 	if !strings.Contains(text, "<%") {
 		return text, nil
 	}
-	parsed, err := parseAlone(p.values, "value", text)
+	tree, err := parseAlone("value", text, p.callable)
+	if err != nil {
+		return "", err
+	}
+	parsed, err := p.values.AddParseTree(tree.Name, tree)
 	if err != nil {
 		return "", err
 	}
 	var out strings.Builder
-	if err := parsed.Execute(&out, p.data); err != nil {
-		return "", located(err)
-	}
-	return out.String(), nil
+	err = parsed.Execute(&out, p.data)
+	return out.String(), located(err)
 }
 
 // at returns the value at a key that must exist.

@@ -200,7 +200,8 @@ func (c *Catalog) OpenSlots(layer *Layer) ([]string, error) {
 				return err
 			}
 			data, err := fs.ReadFile(c.fsys, file)
-			for _, slot := range prepare(string(data)).slots {
+			_, slots := prepare(string(data))
+			for _, slot := range slots {
 				open[slot] = true
 			}
 			return err

@@ -17,18 +17,20 @@ type Plan struct {
 	// Layers are in order of contribution: base, then by question, included parts before the layer that includes them.
 	Layers []*Layer
 
-	catalog *Catalog
-	known   map[string]*Layer // layers that need not be read again; may be nil
-	axes    map[string]string
-	data    map[string]any
-	values  *template.Template // the set of the templates in the layers' values
-	sources []source
-	fills   map[string][]fill
-	dropped map[string]string // slots of questions that were answered without an owner, and the question
-	locks   []Lock
-	next    []Step
-	made    map[string][]byte // locks whose content was made elsewhere, by path
-	config  Options
+	catalog   *Catalog
+	known     map[string]*Layer // layers that need not be read again; may be nil
+	axes      map[string]string
+	data      map[string]any
+	functions template.FuncMap
+	values    *template.Template // the set of the templates in the layers' values
+	callable  map[string]any     // what those may call: see namesOf
+	sources   []source
+	fills     map[string][]fill
+	dropped   map[string]string // slots of questions that were answered without an owner, and the question
+	locks     []Lock
+	next      []Step
+	made      map[string][]byte // locks whose content was made elsewhere, by path
+	config    Options
 
 	defaultIndex string
 }
@@ -78,9 +80,10 @@ const templateSuffix = ".tmpl"
 // NewPlan reads the layers of the answers and resolves their facts. Combinations that a layer refuses are UsageErrors; faults of
 // the templates are plain errors that name the file.
 func (c *Catalog) NewPlan(answers *Answers, options Options) (*Plan, error) {
+	functions := functions(options)
 	plan := &Plan{
-		Answers: answers, catalog: c, config: options,
-		axes: map[string]string{}, fills: map[string][]fill{}, dropped: map[string]string{}, values: newSet(options),
+		Answers: answers, catalog: c, config: options, functions: functions, values: newSet(functions), callable: namesOf(functions),
+		axes: map[string]string{}, fills: map[string][]fill{}, dropped: map[string]string{},
 	}
 	steps := []func() error{plan.chooseLayers, plan.settleAxes, plan.checkConditions, plan.findIndex, plan.resolveFacts, plan.collectLists, plan.collectNext, plan.collectFiles}
 	for _, step := range steps {

@@ -1,10 +1,11 @@
 package generator
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -36,45 +37,67 @@ const (
 
 func (p Policy) valid() bool { return p == Managed || p == Once || p == Secret }
 
-// slotLine is a slot on a line of its own, at the start of a text: the indentation, the directive, the name. An empty line after `blocks` belongs to it.
-var slotLine = regexp.MustCompile(`^([ \t]*)<%-? (?:slot ("[^"\n]+") %>[ \t]*\n|blocks ("[^"\n]+") %>[ \t]*\n(\n?))`)
-
-// prepared is the text of a template whose slots carry their indentation.
+// prepared is a file of the layers as it was read: a template carries the indentation of its slots, and is parsed once for all workers.
 type prepared struct {
-	text  string
+	data  []byte
+	text  string // of a template
 	slots []string
+	tree  func() (*parse.Tree, error)
 }
 
-func prepare(text string) prepared {
-	if !strings.Contains(text, "slot") && !strings.Contains(text, "blocks") {
-		return prepared{text: text}
-	}
-	var slots []string
+// prepare finds the slots that stand alone on a line of a template. An empty line after `blocks` belongs to it.
+func prepare(text string) (prepared string, slots []string) {
 	var out strings.Builder
-	for text != "" {
-		end := strings.IndexByte(text, '\n') + 1
-		if end == 0 {
-			end = len(text)
+	written, at := 0, 0
+	for {
+		next := strings.Index(text[at:], "<%")
+		if next < 0 {
+			break
 		}
-		// the expression is slow: only for a line that it may match
-		if line := text[:end]; strings.Contains(line, "slot ") || strings.Contains(line, "blocks ") {
-			if match := slotLine.FindStringSubmatch(text); match != nil {
-				indent, lines, blocks, after := match[1], match[2], match[3], match[4]
-				slots = append(slots, strings.Trim(lines+blocks, `"`))
-				// the newlines move into the directive: an empty slot leaves no line, and errors keep their line numbers
-				if blocks != "" {
-					fmt.Fprintf(&out, "<%% blocksAt %s %q %q\n%s%%>", blocks, indent, after, after)
-				} else {
-					fmt.Fprintf(&out, "<%% slotAt %s %q\n%%>", lines, indent)
-				}
-				text = text[len(match[0]):]
-				continue
-			}
+		line := strings.LastIndexByte(text[:at+next], '\n') + 1
+		indent := text[line : at+next]
+		at += next + len("<%")
+		kind, name, end := readSlot(text[at:])
+		if kind == "" || strings.Trim(indent, " \t") != "" {
+			continue
 		}
-		out.WriteString(text[:end])
-		text = text[end:]
+		after := ""
+		if at += end; kind == "blocks" && strings.HasPrefix(text[at:], "\n") {
+			after = "\n"
+			at++
+		}
+		slots = append(slots, name)
+		out.WriteString(text[written:line])
+		written = at
+		// the newlines move into the directive: an empty slot leaves no line, and errors keep their line numbers
+		if kind == "blocks" {
+			fmt.Fprintf(&out, "<%% blocksAt %q %q %q\n%s%%>", name, indent, after, after)
+		} else {
+			fmt.Fprintf(&out, "<%% slotAt %q %q\n%%>", name, indent)
+		}
 	}
-	return prepared{out.String(), slots}
+	if written == 0 {
+		return text, nil
+	}
+	out.WriteString(text[written:])
+	return out.String(), slots
+}
+
+// readSlot reads what follows the delimiter of a slot, up to the end of the line, and says how long that is. No kind: it is no slot.
+func readSlot(text string) (kind, name string, length int) {
+	directive := strings.TrimPrefix(text, "-")
+	for _, kind := range []string{"slot", "blocks"} {
+		rest, is := strings.CutPrefix(directive, " "+kind+" \"")
+		if !is {
+			continue
+		}
+		name, rest, is = strings.Cut(rest, "\" %>")
+		rest = strings.TrimLeft(rest, " \t")
+		if is && name != "" && !strings.ContainsAny(name, "\"\n") && strings.HasPrefix(rest, "\n") {
+			return kind, name, len(text) - len(rest) + 1
+		}
+	}
+	return "", "", 0
 }
 
 // Render executes every template of the plan and writes the locks. The files are sorted by path.
@@ -120,33 +143,33 @@ func parallel(n int, worker func() (work func(i int))) {
 
 // readTexts reads the sources and the fills, and holds the fills against the slots that are open.
 func (p *Plan) readTexts() (map[string]prepared, error) {
-	texts := make(map[string]prepared, len(p.sources))
-	open := map[string]bool{}
-	read := func(file string, template bool) error {
-		data, err := fs.ReadFile(p.catalog.fsys, file)
-		if err != nil {
-			return err
-		}
-		text := prepared{text: string(data)}
-		if template {
-			text = prepare(text.text)
-		}
-		for _, slot := range text.slots {
-			open[slot] = true
-		}
-		texts[file] = text
-		return nil
+	type input struct {
+		file     string
+		template bool
 	}
+	var inputs []input
 	for _, source := range p.sources {
-		if err := read(source.file, source.template); err != nil {
-			return nil, err
-		}
+		inputs = append(inputs, input{source.file, source.template})
 	}
 	for _, fills := range p.fills {
 		for _, fill := range fills {
-			if err := read(fill.file, fill.template); err != nil {
-				return nil, err
-			}
+			inputs = append(inputs, input{fill.file, fill.template})
+		}
+	}
+	known := namesOf(p.functions, "slotAt", "blocksAt", "slot", "blocks", "secret")
+	read, failures := make([]prepared, len(inputs)), make([]error, len(inputs))
+	parallel(len(inputs), func() func(int) {
+		return func(i int) { read[i], failures[i] = p.read(inputs[i].file, inputs[i].template, known) }
+	})
+	if err := errors.Join(failures...); err != nil {
+		return nil, err
+	}
+	texts := make(map[string]prepared, len(inputs))
+	open := map[string]bool{}
+	for i, input := range inputs {
+		texts[input.file] = read[i]
+		for _, slot := range read[i].slots {
+			open[slot] = true
 		}
 	}
 	for slot, fills := range p.fills {
@@ -164,6 +187,16 @@ func (p *Plan) readTexts() (map[string]prepared, error) {
 		}
 	}
 	return texts, nil
+}
+
+// read reads a file of the layers. known has the names of the functions that a template may call.
+func (p *Plan) read(file string, template bool, known map[string]any) (prepared, error) {
+	data, err := fs.ReadFile(p.catalog.fsys, file)
+	if err != nil || !template {
+		return prepared{data: data}, err
+	}
+	text, slots := prepare(string(data))
+	return prepared{data, text, slots, sync.OnceValues(func() (*parse.Tree, error) { return parseAlone(file, text, known) })}, nil
 }
 
 // lock makes one lock file from the packages of its groups.
@@ -201,7 +234,7 @@ func (p *Plan) SetLock(path string, content []byte) {
 	p.made[path] = content
 }
 
-// renderer executes templates for one worker: its set shares the functions and nothing with other workers.
+// renderer executes templates for one worker: its set has functions of its own, which know the file at hand.
 type renderer struct {
 	plan   *Plan
 	texts  map[string]prepared
@@ -212,7 +245,7 @@ type renderer struct {
 
 func newRenderer(p *Plan, texts map[string]prepared) *renderer {
 	r := &renderer{plan: p, texts: texts}
-	r.set = newSet(p.config).Funcs(template.FuncMap{
+	r.set = newSet(p.functions).Funcs(template.FuncMap{
 		"slotAt":   r.slot,
 		"blocksAt": r.blocks,
 		"slot":     notAlone,
@@ -224,70 +257,76 @@ func newRenderer(p *Plan, texts map[string]prepared) *renderer {
 
 func (r *renderer) file(s source) (File, error) {
 	r.policy = s.layer.policy(s.target)
-	text := r.texts[s.file].text
+	content := r.texts[s.file].data
 	if s.template {
-		var err error
-		if text, err = r.execute(s.file); err != nil {
+		var out bytes.Buffer
+		if err := r.execute(&out, s.file); err != nil {
 			return File{}, fmt.Errorf("layer %s: %w", s.layer.ID, err)
 		}
-		if strings.TrimSpace(text) == "" {
+		content = out.Bytes()
+		if len(bytes.TrimSpace(content)) == 0 {
 			return File{}, nil // nothing to say: no file
 		}
-		for strings.HasSuffix(text, "\n\n") { // an empty slot at the end leaves the line before it
-			text = text[:len(text)-1]
+		for bytes.HasSuffix(content, []byte("\n\n")) { // an empty slot at the end leaves the line before it
+			content = content[:len(content)-1]
 		}
 	}
 	mode := fs.FileMode(0o644)
 	switch {
 	case r.policy == Secret:
 		mode = 0o600
-	case strings.HasPrefix(text, "#!"):
+	case bytes.HasPrefix(content, []byte("#!")):
 		mode = 0o755
 	}
-	return File{Path: s.target, Content: []byte(text), Mode: mode, Layer: s.layer.ID, Policy: r.policy}, nil
+	return File{Path: s.target, Content: content, Mode: mode, Layer: s.layer.ID, Policy: r.policy}, nil
 }
 
 // execute runs the template in a file of the layers, which names itself in errors.
-func (r *renderer) execute(file string) (string, error) {
-	text := r.texts[file].text
-	if !strings.Contains(text, "<%") {
-		return text, nil
-	}
+func (r *renderer) execute(out *bytes.Buffer, file string) error {
 	parsed := r.set.Lookup(file)
 	if parsed == nil {
-		var err error
-		if parsed, err = parseAlone(r.set, file, text); err != nil {
-			return "", err
+		tree, err := r.texts[file].tree()
+		if err != nil {
+			return err
+		}
+		if parsed, err = r.set.AddParseTree(file, tree); err != nil {
+			return err
 		}
 	}
-	var out strings.Builder
-	out.Grow(len(text))
-	if err := parsed.Execute(&out, r.plan.data); err != nil {
-		return "", located(err)
-	}
-	return out.String(), nil
+	out.Grow(len(r.texts[file].text))
+	return located(parsed.Execute(out, r.plan.data))
 }
 
 // newSet is what templates are parsed into that share functions.
-func newSet(options Options) *template.Template {
-	return template.New("").Delims("<%", "%>").Option("missingkey=error").Funcs(functions(options))
+func newSet(functions template.FuncMap) *template.Template {
+	return template.New("").Option("missingkey=error").Funcs(functions)
 }
 
-// parseAlone adds a template to a set. It refuses named templates: whether another one knows them would depend on which was
-// parsed first, and by which worker.
-func parseAlone(set *template.Template, name, text string) (*template.Template, error) {
-	wanted := len(set.Templates())
-	if set.Lookup(name) == nil {
-		wanted++
+// builtin are the functions that text/template has itself, but `index`, in whose place is one of ours.
+var builtin = []string{
+	"and", "call", "eq", "ge", "gt", "html", "js", "le", "len", "lt", "ne", "not", "or", "print", "printf", "println", "slice", "urlquery",
+}
+
+// namesOf are the functions that a template may call, for the parser, which asks for no more than the names.
+func namesOf(functions template.FuncMap, more ...string) map[string]any {
+	names := maps.Clone(map[string]any(functions))
+	for _, name := range slices.Concat(builtin, more) {
+		names[name] = true
 	}
-	parsed, err := set.New(name).Parse(text)
+	return names
+}
+
+// parseAlone parses a template that may call known functions. It refuses named templates: whether another one knows them would depend on
+// which was parsed first, and by which worker.
+func parseAlone(name, text string, known map[string]any) (*parse.Tree, error) {
+	trees, err := parse.Parse(name, text, "<%", "%>", known)
 	if err != nil {
 		return nil, located(err)
 	}
-	if len(set.Templates()) > wanted || callsOther(parsed.Root) {
+	if len(trees) > 1 || callsOther(trees[name].Root) {
 		return nil, fmt.Errorf("%s: define, block and template are not for layers: use a slot", name)
 	}
-	return parsed, nil
+	return trees[name], nil
 }
 
 // callsOther says whether a part of a template executes a named one.
@@ -309,6 +348,9 @@ func callsOther(node parse.Node) bool {
 
 // located writes text/template's errors as `file:line: problem`, and drops its own prefix.
 func located(err error) error {
+	if err == nil {
+		return nil
+	}
 	return errors.New(strings.TrimPrefix(err.Error(), "template: "))
 }
 
@@ -322,16 +364,16 @@ func notAlone(string) (string, error) {
 // slot writes the contributions to a slot, one under the other, indented.
 func (r *renderer) slot(name, indent string) (string, error) {
 	texts, err := r.contributions(name)
-	if err != nil {
+	if err != nil || len(texts) == 0 {
 		return "", err
 	}
-	text := strings.Join(texts, "")
+	text := strings.Join(texts, "\n")
 	if strings.HasSuffix(name, ".imports") {
 		if text, err = sortImports(text); err != nil {
 			return "", fmt.Errorf("the slot %q: %w", name, err)
 		}
 	}
-	return indentLines(text, indent), nil
+	return indentLines(text, indent) + "\n", nil
 }
 
 // blocks writes the contributions to a slot with an empty line between them, and what follows only if there are any.
@@ -340,10 +382,10 @@ func (r *renderer) blocks(name, indent, after string) (string, error) {
 	if err != nil || len(texts) == 0 {
 		return "", err
 	}
-	return indentLines(strings.Join(texts, "\n"), indent) + after, nil
+	return indentLines(strings.Join(texts, "\n\n"), indent) + "\n" + after, nil
 }
 
-// contributions are the texts that fill a slot, in order, each ending with one newline; empty ones are left out.
+// contributions are the texts that fill a slot, in order, without the newlines around them; empty ones are left out.
 func (r *renderer) contributions(name string) ([]string, error) {
 	r.depth++
 	defer func() { r.depth-- }()
@@ -352,15 +394,14 @@ func (r *renderer) contributions(name string) ([]string, error) {
 	}
 	var texts []string
 	for _, fill := range r.plan.fills[name] {
-		text := r.texts[fill.file].text
-		if fill.template {
-			var err error
-			if text, err = r.execute(fill.file); err != nil {
-				return nil, fmt.Errorf("layer %s: %w", fill.layer.ID, err)
-			}
+		out := bytes.NewBuffer(nil)
+		if !fill.template {
+			out = bytes.NewBuffer(r.texts[fill.file].data)
+		} else if err := r.execute(out, fill.file); err != nil {
+			return nil, fmt.Errorf("layer %s: %w", fill.layer.ID, err)
 		}
-		if strings.TrimSpace(text) != "" {
-			texts = append(texts, strings.Trim(text, "\n")+"\n")
+		if len(bytes.TrimSpace(out.Bytes())) > 0 {
+			texts = append(texts, string(bytes.Trim(out.Bytes(), "\n")))
 		}
 	}
 	return texts, nil
@@ -400,8 +441,5 @@ func sortImports(text string) (string, error) {
 		return strings.Compare(ka, kb)
 	})
 	lines = slices.Compact(lines)
-	if len(lines) == 0 {
-		return "", nil
-	}
-	return strings.Join(lines, "\n") + "\n", nil
+	return strings.Join(lines, "\n"), nil
 }

@@ -117,8 +117,8 @@ func TestSlotWithinASlot(t *testing.T) {
 func TestSortImports(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "",
-		"from b import x\nimport z\nfrom A import y\n\nimport c\nimport z\n": "import c\nimport z\nfrom A import y\nfrom b import x\n",
-		"from a.b import c\nfrom a import d\nimport a.b\nimport a\n":         "import a\nimport a.b\nfrom a import d\nfrom a.b import c\n",
+		"from b import x\nimport z\nfrom A import y\n\nimport c\nimport z\n": "import c\nimport z\nfrom A import y\nfrom b import x",
+		"from a.b import c\nfrom a import d\nimport a.b\nimport a\n":         "import a\nimport a.b\nfrom a import d\nfrom a.b import c",
 	} {
 		got, err := sortImports(text)
 		if err != nil || got != want {
