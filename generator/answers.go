@@ -201,14 +201,11 @@ func words(node *yaml.Node) (values []string, ok bool) {
 // name, from which the project's name follows unless it is given. taken says whether a dependency of some repository has a
 // Python package of that name, and may be nil. A value that nothing knows is a UsageError that names its origin.
 func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Given) (*Answers, error) {
-	base, err := c.Base()
+	pythons, err := c.Pythons()
 	if err != nil {
 		return nil, err
 	}
-	if base.Python == nil || len(base.Python.Images) == 0 {
-		return nil, fmt.Errorf("%s/layer.yaml: python is missing", BaseLayer)
-	}
-	answers := &Answers{Python: base.Python.Images[0], Choices: map[string][]string{}, given: map[string]bool{}}
+	answers := &Answers{Python: pythons[0], Choices: map[string][]string{}, given: map[string]bool{}}
 	for _, question := range c.Questions {
 		answers.Choices[question.Name] = []string{question.Default}
 	}
@@ -226,7 +223,7 @@ func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Gi
 		return nil, err
 	}
 	answers.derive(directory)
-	return answers, answers.validate(origins, base.Python.Images, taken)
+	return answers, answers.validate(origins, pythons, taken)
 }
 
 // inEvery are the free answers that may have a default of their own: no two repositories share the others.

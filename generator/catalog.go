@@ -227,8 +227,25 @@ func (c *Catalog) withParts(layer *Layer, depth int, visit func(*Layer) error) e
 	return nil
 }
 
-// Base reads the layer of every repository.
-func (c *Catalog) Base() (*Layer, error) { return readLayer(c.fsys, BaseLayer, nil) }
+// Pythons returns the minor versions of Python that a repository may have, the default first.
+func (c *Catalog) Pythons() ([]string, error) {
+	file := path.Join(BaseLayer, layerFile)
+	data, err := fs.ReadFile(c.fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	var base struct {
+		Python Python `yaml:"python"`
+	}
+	_, python, _ := section(data, "python")
+	if err := strict(python, &base); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(base.Python.Images) == 0 {
+		return nil, fmt.Errorf("%s: python is missing", file)
+	}
+	return base.Python.Images, nil
+}
 
 // The axis that no question declares: whether the application is a new one or was there before. A folder for one of its
 // values says nothing of the other, where a layer simply contributes less.

@@ -41,9 +41,6 @@ type Layer struct {
 
 	// DefaultIndex says that the layer writes down the address of the package index, whether it was given or not.
 	DefaultIndex bool `yaml:"default_index"`
-
-	// Detect are the signs of the choice, which Catalog.Signs reads: no repository that is generated needs them.
-	Detect yaml.Node `yaml:"detect"`
 }
 
 // Python is the range of interpreters that every repository supports; only the base states it.
@@ -173,12 +170,33 @@ func strict(data []byte, target any) error {
 	return nil
 }
 
-// readLayer reads the layer in the folder id. The names replace %package% and %name% in its values.
+// section is what one key of the top level takes of a YAML document in block style. before and after are the rest of it.
+func section(data []byte, key string) (before, section, after []byte) {
+	start := 0
+	if first := []byte(key + ":"); !bytes.HasPrefix(data, first) {
+		if start = bytes.Index(data, slices.Concat([]byte("\n"), first)) + 1; start == 0 {
+			return data, nil, nil
+		}
+	}
+	before, section = data[:start], data[start:]
+	for i := 1; i < len(section); i++ {
+		if section[i-1] == '\n' && !bytes.ContainsRune([]byte(" #-\n"), rune(section[i])) {
+			return before, section[:i], section[i:]
+		}
+	}
+	return before, section, nil
+}
+
+// readLayer reads the layer in the folder id, without its signs: see Catalog.Signs. The names replace %package% and %name% in its values.
 func readLayer(fsys fs.FS, id string, names *strings.Replacer) (*Layer, error) {
 	file := path.Join(id, layerFile)
 	data, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	before, signs, after := section(data, "detect")
+	if signs != nil { // errors keep their line numbers
+		data = slices.Concat(before, bytes.Repeat([]byte("\n"), bytes.Count(signs, []byte("\n"))), after)
 	}
 	if names != nil {
 		data = []byte(names.Replace(string(data)))

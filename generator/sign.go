@@ -257,7 +257,7 @@ func (c *Catalog) others(question string) (all []Signed, err error) {
 	return all, nil
 }
 
-// layerSigns reads the signs of one layer and nothing else of it: detection asks all layers.
+// layerSigns reads the signs of one layer and nothing else of it: detection asks all layers. Nobody else needs them.
 func (c *Catalog) layerSigns(id string) ([]Sign, error) {
 	file := path.Join(id, layerFile)
 	data, err := fs.ReadFile(c.fsys, file)
@@ -267,7 +267,8 @@ func (c *Catalog) layerSigns(id string) ([]Sign, error) {
 	var layer struct {
 		Detect []Sign `yaml:"detect"`
 	}
-	if err := strict(section(data, "detect"), &layer); err != nil {
+	_, signs, _ := section(data, "detect")
+	if err := strict(signs, &layer); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if err := c.checkSigns(layer.Detect); err != nil {
@@ -276,18 +277,3 @@ func (c *Catalog) layerSigns(id string) ([]Sign, error) {
 	return layer.Detect, nil
 }
 
-// section cuts one key of the top level out of a YAML document in block style.
-func section(data []byte, key string) []byte {
-	text := "\n" + string(data)
-	start := strings.Index(text, "\n"+key+":")
-	if start < 0 {
-		return nil
-	}
-	text = text[start+1:]
-	for i := 0; i+1 < len(text); i++ {
-		if next := text[i+1]; text[i] == '\n' && !strings.ContainsRune(" #-\n", rune(next)) {
-			return []byte(text[:i+1])
-		}
-	}
-	return []byte(text)
-}

@@ -131,11 +131,8 @@ func (a *addition) found() generator.Given {
 }
 
 func (a *addition) pythons() []string {
-	base, err := a.catalog.Base()
-	if err != nil || base.Python == nil {
-		return nil
-	}
-	return base.Python.Images
+	pythons, _ := a.catalog.Pythons()
+	return pythons
 }
 
 var (

@@ -124,10 +124,10 @@ func coveringArray(parameters []parameter, legal func([]int) bool) (rows [][]int
 
 func parametersOf(t *testing.T, catalog *generator.Catalog) []parameter {
 	t.Helper()
-	base, err := catalog.Base()
+	pythons, err := catalog.Pythons()
 	must(t, err)
 	parameters := []parameter{
-		{covering.Parameter{Key: "domain", Values: []string{"", "shop.example.com"}}, false}, {covering.Parameter{Key: "python", Values: base.Python.Images}, false},
+		{covering.Parameter{Key: "domain", Values: []string{"", "shop.example.com"}}, false}, {covering.Parameter{Key: "python", Values: pythons}, false},
 	}
 	for _, question := range catalog.Questions {
 		values := question.Choices

@@ -137,14 +137,14 @@ func webTool(library library) (web.Tool, error) {
 	if offer.Presets, err = library.allPresets(); err != nil {
 		return web.Tool{}, err
 	}
-	base, err := catalog.Base()
+	pythons, err := catalog.Pythons()
 	if err != nil {
 		return web.Tool{}, err
 	}
 	for _, free := range generator.Free {
 		shown := web.Free{Key: free.Key, Title: free.Title, Help: free.Help, Needs: free.Needs}
 		if free.Key == "python" { // the base says which there are
-			shown.Choices = base.Python.Images
+			shown.Choices = pythons
 		}
 		offer.Free = append(offer.Free, shown)
 	}

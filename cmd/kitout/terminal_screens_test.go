@@ -277,12 +277,12 @@ func TestScreenCustomised(t *testing.T) {
 	s.shows("Yes, write it", enter)
 	s.shows("make setup", "")
 	s.ends(exitDone)
-	base, err := catalog.Base()
+	pythons, err := catalog.Pythons()
 	must(t, err)
 	answers := recordOf(t, dir)
 	for key, want := range map[string]string{
 		"domain": "shop.example.com", "email": "admin@example.com", "name": "my-store", "package": "stock",
-		"image": "registry.example.com/shop", "python": base.Python.Images[1], "index-url": "https://packages.example.com/simple",
+		"image": "registry.example.com/shop", "python": pythons[1], "index-url": "https://packages.example.com/simple",
 	} {
 		if got := answers[key]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is %s, not %s", key, got, want)

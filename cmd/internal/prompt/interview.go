@@ -157,14 +157,14 @@ func (s *Interview) fields() (all []field, err error) {
 		}
 		all = append(all, asked)
 	}
-	base, err := s.Catalog.Base()
+	pythons, err := s.Catalog.Pythons()
 	if err != nil {
 		return nil, err
 	}
 	for _, free := range generator.Free {
 		asked := field{key: free.Key, title: free.Title, help: free.Help, needs: free.Needs, main: free.Main}
 		if free.Key == "python" { // the base says which there are
-			for _, image := range base.Python.Images {
+			for _, image := range pythons {
 				asked.options = append(asked.options, option{value: image, title: image})
 			}
 		}
