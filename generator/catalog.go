@@ -80,16 +80,18 @@ func LoadCatalog(fsys fs.FS) (*Catalog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
-	catalog := &Catalog{fsys: fsys}
-	for _, entry := range entries {
-		if !entry.IsDir() || entry.Name() == BaseLayer || entry.Name() == PartsFolder {
-			continue
-		}
-		question, err := readQuestion(fsys, entry.Name())
+	entries = slices.DeleteFunc(entries, func(entry fs.DirEntry) bool {
+		return !entry.IsDir() || entry.Name() == BaseLayer || entry.Name() == PartsFolder
+	})
+	catalog := &Catalog{fsys: fsys, Questions: make([]*Question, len(entries))}
+	failures := make([]error, len(entries))
+	parallel(len(entries), func() func(int) {
+		return func(i int) { catalog.Questions[i], failures[i] = readQuestion(fsys, entries[i].Name()) }
+	})
+	for _, err := range failures {
 		if err != nil {
 			return nil, err
 		}
-		catalog.Questions = append(catalog.Questions, question)
 	}
 	if len(catalog.Questions) == 0 {
 		return nil, errors.New("templates: no question.yaml in any folder")

@@ -292,3 +292,79 @@ func (l *Layer) policy(name string) Policy {
 	}
 	return Managed
 }
+
+// chooseLayers reads the layers of the answers, each after the parts that it includes.
+func (p *Plan) chooseLayers() error {
+	ids := []string{BaseLayer}
+	for _, question := range p.catalog.Questions {
+		for _, choice := range p.Answers.Choices[question.Name] {
+			ids = append(ids, path.Join(question.Name, choice))
+		}
+	}
+	if p.known == nil {
+		p.readAhead(ids)
+	}
+	for _, id := range ids {
+		layer, err := p.readLayer(id)
+		if err == nil {
+			err = p.addLayer(layer)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAhead reads layers and the parts that they include, several at once. One with a fault stays unread, which whoever asks for it learns.
+func (p *Plan) readAhead(ids []string) {
+	p.known = map[string]*Layer{}
+	for asked := map[string]bool{}; len(ids) > 0; {
+		layers := make([]*Layer, len(ids))
+		parallel(len(ids), func() func(int) {
+			return func(i int) { layers[i], _ = p.readLayer(ids[i]) }
+		})
+		ids = nil
+		for _, layer := range layers {
+			if layer == nil {
+				continue
+			}
+			p.known[layer.ID] = layer
+			for _, part := range layer.Includes {
+				if id := path.Join(PartsFolder, part); !asked[id] {
+					asked[id], ids = true, append(ids, id)
+				}
+			}
+		}
+	}
+}
+
+func (p *Plan) readLayer(id string) (*Layer, error) {
+	if layer, found := p.known[id]; found {
+		return layer, nil
+	}
+	return readLayer(p.catalog.fsys, id, strings.NewReplacer("%package%", p.Answers.Package, "%name%", p.Answers.Name))
+}
+
+// addLayer adds a layer after the parts that it includes, each once. within are the layers that include it.
+func (p *Plan) addLayer(layer *Layer, within ...string) error {
+	within = append(within, layer.ID)
+	for _, part := range layer.Includes {
+		id := path.Join(PartsFolder, part)
+		if slices.Contains(within, id) {
+			return fmt.Errorf("%s includes %s: %s includes itself", layer.ID, part, id)
+		}
+		if p.layer(id) != nil {
+			continue
+		}
+		included, err := p.readLayer(id)
+		if err == nil {
+			err = p.addLayer(included, within...)
+		}
+		if err != nil {
+			return fmt.Errorf("%s includes %s: %w", layer.ID, part, err)
+		}
+	}
+	p.Layers = append(p.Layers, layer)
+	return nil
+}

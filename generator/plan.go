@@ -18,7 +18,7 @@ type Plan struct {
 	Layers []*Layer
 
 	catalog   *Catalog
-	known     map[string]*Layer // layers that need not be read again; may be nil
+	known     map[string]*Layer // layers that need not be read again; nil until chooseLayers
 	axes      map[string]string
 	data      map[string]any
 	functions template.FuncMap
@@ -92,58 +92,6 @@ func (c *Catalog) NewPlan(answers *Answers, options Options) (*Plan, error) {
 		}
 	}
 	return plan, nil
-}
-
-func (p *Plan) chooseLayers() error {
-	ids := []string{BaseLayer}
-	for _, question := range p.catalog.Questions {
-		for _, choice := range p.Answers.Choices[question.Name] {
-			ids = append(ids, path.Join(question.Name, choice))
-		}
-	}
-	layers, failures := make([]*Layer, len(ids)), make([]error, len(ids))
-	parallel(len(ids), func() func(int) {
-		return func(i int) { layers[i], failures[i] = p.readLayer(ids[i]) }
-	})
-	for i, layer := range layers {
-		if failures[i] != nil {
-			return failures[i]
-		}
-		if err := p.addLayer(layer); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Plan) readLayer(id string) (*Layer, error) {
-	if layer, found := p.known[id]; found {
-		return layer, nil
-	}
-	return readLayer(p.catalog.fsys, id, strings.NewReplacer("%package%", p.Answers.Package, "%name%", p.Answers.Name))
-}
-
-// addLayer adds a layer after the parts that it includes, each once. within are the layers that include it.
-func (p *Plan) addLayer(layer *Layer, within ...string) error {
-	within = append(within, layer.ID)
-	for _, part := range layer.Includes {
-		id := path.Join(PartsFolder, part)
-		if slices.Contains(within, id) {
-			return fmt.Errorf("%s includes %s: %s includes itself", layer.ID, part, id)
-		}
-		if p.layer(id) != nil {
-			continue
-		}
-		included, err := p.readLayer(id)
-		if err == nil {
-			err = p.addLayer(included, within...)
-		}
-		if err != nil {
-			return fmt.Errorf("%s includes %s: %w", layer.ID, part, err)
-		}
-	}
-	p.Layers = append(p.Layers, layer)
-	return nil
 }
 
 // settleAxes learns each axis from the choice that was made for the question that declares it.

@@ -276,4 +276,3 @@ func (c *Catalog) layerSigns(id string) ([]Sign, error) {
 	}
 	return layer.Detect, nil
 }
-
