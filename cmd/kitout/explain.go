@@ -12,6 +12,7 @@ import (
 
 	"github.com/kitout/kitout/cmd/internal/origin"
 	"github.com/kitout/kitout/generator"
+	"github.com/kitout/kitout/generator/check"
 	"github.com/spf13/cobra"
 )
 
@@ -328,16 +329,12 @@ func (e *explainedChoice) collect(catalog *generator.Catalog, layer *generator.L
 	return nil
 }
 
-// productionSections are the chapters of docs/production.md in a repository, by number.
-var productionSections = []string{
-	"", "configuration", "dependencies", "containers", "serving", "database", "logs and monitoring", "security", "tests and CI/CD",
-	"backup and recovery",
-}
-
+// sectionsOf names sections of the checklist, which are the chapters of docs/production.md in a repository.
 func sectionsOf(numbers []int) (sections []string) {
+	titles := check.Titles()
 	for _, number := range numbers {
-		if number > 0 && number < len(productionSections) {
-			sections = append(sections, fmt.Sprintf("%d %s", number, productionSections[number]))
+		if number > 0 && number <= len(titles) {
+			sections = append(sections, fmt.Sprintf("%d %s", number, strings.ToLower(titles[number-1])))
 		}
 	}
 	return sections

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kitout/kitout/generator"
+	"github.com/kitout/kitout/generator/check"
 	"github.com/rogpeppe/go-internal/diff"
 )
 
@@ -138,12 +139,12 @@ func (r *report) outline(plan *generator.Plan) string {
 		covered = append(covered, layer.Sections...)
 	}
 	var missing []string
-	for number := 1; number < len(productionSections); number++ {
+	all := len(check.Titles())
+	for number := 1; number <= all; number++ {
 		if !slices.Contains(covered, number) {
 			missing = append(missing, sectionsOf([]int{number})...)
 		}
 	}
-	all := len(productionSections) - 1
 	text := fmt.Sprintf("%s: %s.\nCovers all %d sections of the checklist.", r.Folder, r.plannedCounts(), all)
 	if len(missing) > 0 {
 		text = fmt.Sprintf("%s: %s.\nCovers %d of the %d sections of the checklist, not %s.", r.Folder, r.plannedCounts(), all-len(missing), all, strings.Join(missing, ", "))

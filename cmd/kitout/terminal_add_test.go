@@ -113,7 +113,7 @@ func TestTerminalAddWhat(t *testing.T) {
 	term.wait("What is to be added, beside the image", " "+enter) // all but the first
 	term.wait("Write these files?", enter)
 	term.exits(exitDone)
-	term.showed("\n  proxy                nginx. TLS", "\n  backup               Daily backups. ", "serves 9 backup and recovery")
+	term.showed("\n  proxy                nginx. TLS", "\n  backup               Daily backups. ", "serves 9 recovery")
 	if strings.Contains(string(term.shown), "CI system: ") {
 		t.Error("offers what is there")
 	}

@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kitout/kitout/generator/check"
 )
 
 func main() {
@@ -60,18 +62,13 @@ func build(root, kitout, folder string) error {
 		return err
 	}
 	s := &site{root: root, files: map[string]string{}}
-	if s.set, err = template.New("").Funcs(template.FuncMap{"section": func(n int) string { return sections[n] }, "join": strings.Join, "titled": func(title string, items []item) titled { return titled{title, items} }}).Parse(layout); err != nil {
+	if s.set, err = template.New("").Funcs(template.FuncMap{"section": func(n int) string { return check.Titles()[n-1] }, "join": strings.Join, "titled": func(title string, items []item) titled { return titled{title, items} }}).Parse(layout); err != nil {
 		return err
 	}
 	if err := errors.Join(s.documents(), s.catalogue(kitout), s.commands(kitout)); err != nil {
 		return err
 	}
 	return s.write(folder)
-}
-
-// sections are those of the checklist, by number.
-var sections = []string{
-	"", "Configuration", "Dependencies", "Containers", "Serving", "Database", "Logs and monitoring", "Security", "Tests and CI/CD", "Backup and recovery",
 }
 
 // documents renders the Markdown files, README.md as the index of its folder.
