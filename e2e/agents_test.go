@@ -3,8 +3,11 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,10 +58,25 @@ func TestDatadog(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
+			r.with("BACKUP_STATSD=127.0.0.1:" + port).run("scripts/backup")
+			wanted := map[string]*regexp.Regexp{}
+			for name, form := range map[string]string{
+				"a worker's memory": `runtime\.python\.mem\.rss:\d.*service:shop`, "the pool": `database\.pool\.usage:0?\.\d+\|d.*service:shop`,
+				"the wait for a connection": `database\.pool\.wait:\d.*\|d.*version:the-release`, "the size of a backup": `^backup\.size:[1-9]\d+\|g\|#service:shop$`,
+			} {
+				wanted[name] = regexp.MustCompile(form)
+			}
 			metrics.SetReadDeadline(time.Now().Add(time.Minute))
 			packet := make([]byte, 65536)
-			if n, _, err := metrics.ReadFrom(packet); err != nil || !strings.Contains(string(packet[:n]), "service:shop") {
-				t.Errorf("no metric of the service has come: %v, %.300q", err, packet[:n])
+			for len(wanted) > 0 {
+				n, _, err := metrics.ReadFrom(packet)
+				if err != nil {
+					t.Errorf("of %v nothing has come: %v", slices.Sorted(maps.Keys(wanted)), err)
+					break
+				}
+				for line := range strings.Lines(string(packet[:n])) {
+					maps.DeleteFunc(wanted, func(_ string, form *regexp.Regexp) bool { return form.MatchString(strings.TrimSpace(line)) })
+				}
 			}
 			s.stop(s.pid, syscall.SIGTERM)
 			s.logsAreJSON()

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -16,8 +18,8 @@ var rehearsals = []struct {
 	{"django", "mysql", "uwsgi", "none", "pip", domain, "daily"},
 	{"flask", "sqlite", "uwsgi", "apache", "pipenv", domain, "daily"},
 	{"flask", "postgres", "gunicorn", "none", "uv", "", "continuous"},
-	{"fastapi", "mysql", "gunicorn", "nginx", "pip", domain, "daily"},
-	{"fastapi", "sqlite", "gunicorn", "apache", "pip", "", "daily"},
+	{"fastapi", "mysql", "gunicorn", "nginx", "pip", domain, "continuous"},
+	{"fastapi", "sqlite", "gunicorn", "apache", "pip", "", "continuous"},
 }
 
 // TestRehearsal rehearses, and expects every promise to be kept, told one by one, and nothing to be left.
@@ -37,6 +39,9 @@ func TestRehearsal(t *testing.T) {
 			r.leavesNothing(project)
 			if row.server == "uwsgi" {
 				r.linksPython()
+			}
+			if row.database == "sqlite" && row.backup == "continuous" {
+				r.hasLitestream()
 			}
 			t.Log(r.make("rehearse"))
 			r.hasRehearsed(true)
@@ -106,6 +111,22 @@ func (r *repository) leftNothing(project string) {
 			r.t.Errorf("docker %s: %s is left of %s", strings.Join(list, " "), left, project)
 		}
 	}
+}
+
+// hasLitestream makes the image that Litestream comes from, of the same version's program, where no registry can be asked for it.
+func (r *repository) hasLitestream() {
+	r.t.Helper()
+	image := regexp.MustCompile(`--from=(litestream/\S+)`).FindStringSubmatch(readFile(r.t, r.path("Dockerfile")))
+	if image == nil {
+		r.t.Fatal("no image of Litestream in the Dockerfile")
+	}
+	if _, err := r.try("docker", "image", "inspect", image[1]); err == nil {
+		return
+	}
+	folder := r.t.TempDir()
+	r.run("cp", filepath.Join(toolFolder(r.t), "bin/litestream"), folder)
+	writeFile(r.t, filepath.Join(folder, "Dockerfile"), "FROM scratch\nCOPY litestream /usr/local/bin/\n")
+	r.run("docker", "build", "--quiet", "--tag", image[1], folder)
 }
 
 // linksPython adds Python's shared library to the image where the base image's Python has none, as uWSGI embeds it.

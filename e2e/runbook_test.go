@@ -1,11 +1,84 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
+	"time"
 )
+
+// TestRunbookOfMoments loses rows, a volume and a machine of a stack whose archive follows every change, and does as the document says.
+func TestRunbookOfMoments(t *testing.T) {
+	t.Parallel()
+	for _, database := range databases {
+		if database != "postgres" && !thorough {
+			continue
+		}
+		t.Run(database, func(t *testing.T) {
+			t.Parallel()
+			project := fmt.Sprintf("e2e%d-runbook-%s", os.Getpid(), database)
+			r := generateWith(t, "pip", "--framework", "flask", "--database", database, "--backup", "continuous", "--name", project, "--package", "shop")
+			r.leavesNothing(project)
+			if database == "sqlite" {
+				r.hasLitestream()
+			}
+			c := r.plainSite()
+			r.keepsCopies()
+			r.run("scripts/secrets")
+			r.up()
+			c.expect("create", c.postJSON("/api/notes", `{"title": "Kept"}`), 201)
+			r.archivesUntilNow(false)
+			kept := c.titles()
+			moment := nextSecond()
+			nextSecond()
+			c.expect("create by mistake", c.postJSON("/api/notes", `{"title": "A mistake"}`), 201)
+			r.archivesUntilNow(false)
+			r.does(r.runbook("Rows were deleted by mistake"), "moment="+moment.Format(momentForm))
+			c.holds("a mistake", kept)
+
+			r.archivesUntilNow(false)
+			r.compose("rm", "--force", "--stop", "app", "proxy", "database")
+			r.loses("data", "database")
+			r.does(r.runbook("The database's volume is lost"))
+			c.holds("a lost volume", kept)
+
+			r.archivesUntilNow(true)
+			r.compose("down")
+			r.loses("backups", "media", "data", "database")
+			r.does(r.runbook("The machine is lost"))
+			c.holds("a lost machine", kept)
+		})
+	}
+}
+
+// archivesUntilNow waits until the archive of a running stack reaches to now, and with stored, the store as well.
+func (r *repository) archivesUntilNow(stored bool) {
+	r.t.Helper()
+	now := time.Now().UTC().Format(stampForm)
+	reaches := `test "$(cat backups/archive/live/*/reached | sort | tail -n 1)" \> "$0" && scripts/archive --check`
+	if stored { // what was brought there last says to where it reaches
+		reaches = `test "$(ls backups/archive/sealed/*-files-*.sha256 | sed 's/.*-files-//' | sort | tail -n 1)" \> "$0" && test -z "$(find backups/archive/sealed -name '*.unstored')"`
+	}
+	var err error
+	for range 3 { // it tells the store each minute
+		if err = await(func() error {
+			said, err := r.try("docker", "compose", "exec", "--no-TTY", "archive", "bash", "-c", reaches, now)
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, tail(said))
+			}
+			return nil
+		}); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		r.t.Fatalf("the archive does not reach to %s: %v\n%s", now, err, tail(r.compose("logs", "archive")))
+	}
+}
 
 // runbook is what docs/production.md says to do about a loss, which begins a paragraph in bold.
 func (r *repository) runbook(loss string) string {
@@ -27,28 +100,10 @@ func (r *repository) does(steps string, variables ...string) {
 func (r *repository) followsRunbook(c *client, framework, database string) {
 	r.t.Helper()
 	saved := c.titles()
-	expect := func(what string) {
-		r.t.Helper()
-		if err := await(func() error {
-			_, err := c.try("GET", "/readyz", "")
-			return err
-		}); err != nil {
-			r.t.Fatal(err)
-		}
-		if titles := c.titles(); !slices.Equal(titles, saved) {
-			r.t.Errorf("%s: the notes are %q, not %q", what, titles, saved)
-		}
-	}
-	gateway := strings.TrimSpace(r.run("docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"))
-	store := newObjectStore(r.t, gateway)
-	store.start()
-	for name, value := range map[string]string{"ENDPOINT": store.url(), "BUCKET": "copies", "ACCESS_KEY_ID": "shop", "SECRET_ACCESS_KEY": storeSecret} {
-		r.configure("BACKUP_S3_"+name, value)
-	}
+	r.keepsCopies()
 	r.run("rm", "secrets/backup_s3_secret_access_key")
 	r.run("scripts/secrets")
 	r.run("docker", "compose", "up", "--detach", "--wait", "--force-recreate", "backup")
-	r.compose("exec", "--no-TTY", "backup", "bash", "-c", ". scripts/backup-set.sh; store mkdir store:copies")
 	r.compose("exec", "--no-TTY", "backup", "scripts/backup")
 
 	table := map[string]string{"django": "notes_note"}[framework]
@@ -63,25 +118,20 @@ func (r *repository) followsRunbook(c *client, framework, database string) {
 	}[database], "drop='"+drop+"'")
 	c.expect("without its table", c.get("/api/notes"), 500)
 	r.does(r.runbook("A table is lost"), "table="+table)
-	expect("a lost table")
+	c.holds("a lost table", saved)
 
 	c.expect("create what is wrong", c.postJSON("/api/notes", `{"title": "Corrupted by a release"}`), 201)
 	set := r.compose("exec", "--no-TTY", "backup", "sh", "-c", "ls -t backups/*.tar | head -n 1")
 	r.does(r.runbook("A release has corrupted the data"), "set="+filepath.Base(strings.TrimSpace(set)))
-	expect("corrupted data")
+	c.holds("corrupted data", saved)
 
 	if database == "postgres" || thorough {
 		r.compose("down")
-		for _, name := range []string{"backups", "media", "data", "database"} {
-			if volume := r.run("docker", "volume", "ls", "--quiet", "--filter", "label=com.docker.compose.project="+r.project(),
-				"--filter", "label=com.docker.compose.volume="+name); volume != "" {
-				r.run("docker", "volume", "rm", strings.TrimSpace(volume))
-			}
-		}
+		r.loses("backups", "media", "data", "database")
 		r.run("rm", "-r", "secrets")
 		r.does(r.runbook("The host is lost"))
 		r.does(r.runbook("The disk is lost"))
-		expect("a lost host")
+		c.holds("a lost host", saved)
 	}
 
 	r.does(r.runbook("The private key is lost"))
@@ -89,6 +139,43 @@ func (r *repository) followsRunbook(c *client, framework, database string) {
 	r.run("rm", "recovery.key")
 	r.configure("AGE_RECIPIENT", "")
 	r.run("docker", "compose", "up", "--detach", "--wait", "backup")
+}
+
+// keepsCopies has the backups of the stack go to a store of this test.
+func (r *repository) keepsCopies() {
+	r.t.Helper()
+	gateway := strings.TrimSpace(r.run("docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"))
+	store := newObjectStore(r.t, gateway)
+	store.start()
+	for name, value := range map[string]string{"ENDPOINT": store.url(), "BUCKET": "copies", "ACCESS_KEY_ID": "shop", "SECRET_ACCESS_KEY": storeSecret} {
+		r.configure("BACKUP_S3_"+name, value)
+	}
+	r.run("bash", "-c", ". scripts/backup-set.sh; store mkdir store:copies")
+}
+
+// loses removes those of the volumes that there are; nothing may use them.
+func (r *repository) loses(volumes ...string) {
+	r.t.Helper()
+	for _, name := range volumes {
+		if volume := r.run("docker", "volume", "ls", "--quiet", "--filter", "label=com.docker.compose.project="+r.project(),
+			"--filter", "label=com.docker.compose.volume="+name); volume != "" {
+			r.run("docker", "volume", "rm", strings.TrimSpace(volume))
+		}
+	}
+}
+
+// holds waits until the service is ready, and expects these notes.
+func (c *client) holds(after string, titles []string) {
+	c.t.Helper()
+	if err := await(func() error {
+		_, err := c.try("GET", "/readyz", "")
+		return err
+	}); err != nil {
+		c.t.Fatal(err)
+	}
+	if now := c.titles(); !slices.Equal(now, titles) {
+		c.t.Errorf("%s: the notes are %q, not %q", after, now, titles)
+	}
 }
 
 // project is the name by which Compose knows the stack.

@@ -116,7 +116,6 @@ archive_recover() {
   local data=$PWD/$work/data program binlog name first socket file logs=() only=() user=()
   binlog=$(binlog_program) && program=$(server_program) || { echo 'neither mysqld nor mariadbd is installed here' >&2 && return 1; }
   name=$(db_name "$url") && socket=$(mktemp -d) || return
-  find "$live/log" -type f -exec cp {} "$work/logs/" \; || return
   [ "$(id -u)" != 0 ] || user=(--user=root)
   if [ "${program##*/}" = mysqld ]; then
     "$program" --no-defaults --initialize-insecure --datadir="$data" ${user[@]+"${user[@]}"} 2>"$work/server.log"

@@ -82,10 +82,9 @@ archive_recover() {
   local data=$PWD/$work/data socket file
   socket=$(mktemp -d) && mkdir -m 0700 "$data" && tar -xf "$work/base" -C "$data" && rm "$work/base" || return
   pg_verifybackup --quiet --no-parse-wal "$data" || return
-  # Each of those that are finished and not sealed; the one that is being written comes last, whole up to the last commit
-  find "$live/log" -type f -exec cp {} "$work/logs/" \; || return
+  # The one that was being written is whole up to the last commit; it may have been finished and sealed since
   for file in "$work"/logs/*.partial; do
-    [ ! -e "$file" ] || mv "$file" "${file%.partial}"
+    [ ! -e "$file" ] || [ -e "${file%.partial}" ] || mv "$file" "${file%.partial}"
   done
   touch "$data/recovery.signal"
   printf 'local all all trust\n' >"$data/pg_hba.conf"
