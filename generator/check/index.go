@@ -12,19 +12,20 @@ import (
 
 // index finds files by a pattern without a look at each: in a large repository, a hundred patterns would take longer than all the rest.
 type index struct {
-	byName, byExtension map[string][]string
-	byFirst             [256][]string // by the first byte of the name
-	all                 []string
+	byName      *tree.Names
+	byExtension map[string][]string
+	byFirst     [256][]string // by the first byte of the name
+	all         []string
 
 	guard sync.Mutex
 	globs map[string][]string // what fits each pattern that was asked for
 }
 
 func newIndex(files *tree.Tree) *index {
-	x := &index{all: files.Paths(), byName: map[string][]string{}, byExtension: map[string][]string{}, globs: map[string][]string{}}
-	for _, name := range files.Paths() {
+	x := &index{all: files.Paths(), byExtension: map[string][]string{}, globs: map[string][]string{}}
+	x.byName = tree.NewNames(len(x.all), func(i int) string { return x.all[i] })
+	for _, name := range x.all {
 		base := path.Base(name)
-		x.byName[base] = append(x.byName[base], name)
 		x.byFirst[base[0]] = append(x.byFirst[base[0]], name)
 		x.byExtension[path.Ext(base)] = append(x.byExtension[path.Ext(base)], name)
 	}
@@ -65,7 +66,10 @@ func (x *index) candidates(pattern string) (paths []string) {
 	base := path.Base(pattern)
 	last := strings.LastIndexAny(base, "*?[]")
 	if last < 0 {
-		return x.byName[base]
+		for i := range x.byName.Of(base) {
+			paths = append(paths, x.all[i])
+		}
+		return paths
 	}
 	if extension := path.Ext(base); len(extension) > 1 && strings.LastIndexByte(base, '.') > last {
 		return x.byExtension[extension]

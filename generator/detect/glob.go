@@ -3,6 +3,7 @@ package detect
 import (
 	"iter"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -116,8 +117,8 @@ func (s *scan) glob(glob string) []file {
 	}
 	files := []file{}
 	for _, m := range matchers(glob) {
-		for f := range s.likely(m) {
-			if m.fits(f.path, path.Base(f.path)) {
+		for i := range s.likely(m) {
+			if f := s.files[i]; m.fits(f.path, path.Base(f.path)) {
 				files = append(files, f)
 			}
 		}
@@ -126,26 +127,17 @@ func (s *scan) glob(glob string) []file {
 	return files
 }
 
-// likely yields the files that may fit: those of the name or the extension that all have that do.
-func (s *scan) likely(m matcher) iter.Seq[file] {
-	indices, all := s.byName[path.Base(m.glob)], false
+// likely yields the files that may fit, by their numbers: those of the name or the extension that all have that do.
+func (s *scan) likely(m matcher) iter.Seq[int] {
 	switch dot := strings.LastIndexByte(m.suffix, '.'); {
 	case m.glob == m.prefix:
+		return s.byName.Of(path.Base(m.glob))
 	case dot >= 0:
-		indices = s.byExtension[m.suffix[dot:]]
-	default:
-		all = true
+		return slices.Values(s.byExtension[m.suffix[dot:]])
 	}
-	return func(yield func(file) bool) {
-		for i := range len(s.files) {
-			switch {
-			case all:
-			case i == len(indices):
-				return
-			default:
-				i = indices[i]
-			}
-			if !yield(s.files[i]) {
+	return func(yield func(int) bool) {
+		for i := range s.files {
+			if !yield(i) {
 				return
 			}
 		}

@@ -19,12 +19,11 @@ func TestMatchersAgree(t *testing.T) {
 		"k8s/x.yaml", "a/k8s/b/c.yaml", "ak8s/x.yaml", "requirements/a.txt", "s/requirements/d/a.txt", "nginx/site.conf.j2", "a/sites/b.conf",
 		"Dockerfile", "Dockerfile.dev", "a/b.txt", "env", "y/x/z", ".env.", "a/b/b.txt",
 	}
-	s := &scan{globs: map[string][]file{}, byName: map[string][]int{}, byExtension: map[string][]int{}}
-	for i, name := range names {
+	s := &scan{globs: map[string][]file{}, byExtension: map[string][]int{}}
+	for _, name := range names {
 		s.files = append(s.files, file{path: name})
-		s.byName[path.Base(name)] = append(s.byName[path.Base(name)], i)
-		s.byExtension[path.Ext(name)] = append(s.byExtension[path.Ext(name)], i)
 	}
+	s.index()
 	for _, glob := range globs {
 		fits := map[string]bool{}
 		for _, f := range s.glob(glob) {

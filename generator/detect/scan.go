@@ -97,7 +97,7 @@ type scan struct {
 
 	dependencies map[string][]dependency // by name
 	globs        map[string][]file       // what fits each
-	byName       map[string][]int        // indices of files
+	byName       *tree.Names             // of files
 	byExtension  map[string][]int
 	known        *reading        // what was read for another folder of the tree
 	taken        map[string]bool // the sources, by path
@@ -123,7 +123,7 @@ type reading struct {
 func newScan(t *tree.Tree, known *reading, folder string, without []string) *scan {
 	s := &scan{
 		tree: t, known: known, folder: folder, folders: map[string]bool{}, roots: map[string]string{}, globs: map[string][]file{},
-		byName: map[string][]int{}, byExtension: map[string][]int{}, roleByFolder: map[string]role{}, taken: map[string]bool{},
+		byExtension: map[string][]int{}, roleByFolder: map[string]role{}, taken: map[string]bool{},
 		dependencies: map[string][]dependency{},
 	}
 	var levels [][]file
@@ -141,13 +141,18 @@ func newScan(t *tree.Tree, known *reading, folder string, without []string) *sca
 		}
 	}
 	s.files = slices.Concat(levels...) // of each level sorted by path, as the tree is
-	for i, f := range s.files {
-		base := path.Base(f.path)
-		s.byName[base] = append(s.byName[base], i)
-		s.byExtension[path.Ext(base)] = append(s.byExtension[path.Ext(base)], i)
-	}
+	s.index()
 	s.readManifests()
 	return s
+}
+
+// index finds the files by name and by extension.
+func (s *scan) index() {
+	s.byName = tree.NewNames(len(s.files), func(i int) string { return s.files[i].path })
+	for i, f := range s.files {
+		extension := path.Ext(f.path)
+		s.byExtension[extension] = append(s.byExtension[extension], i)
+	}
 }
 
 // shallow sorts files by the depth of their folders, then by path.

@@ -24,14 +24,18 @@ func readRequirements(m *Manifest, l *lines) {
 	if name := strings.TrimSuffix(path.Base(m.Path), path.Ext(m.Path)); development().MatchString(name) {
 		group = "dev"
 	}
+	var parts []string
 	for i := 0; i < len(l.all); i++ {
-		number, text := i+1, l.all[i]
-		m.Lock = m.Lock || written().MatchString(text)
-		for strings.HasSuffix(text, `\`) && i+1 < len(l.all) && len(text) < 1<<16 {
+		number, size := i+1, len(l.all[i])
+		m.Lock = m.Lock || written().MatchString(l.all[i])
+		parts = append(parts[:0], l.all[i])
+		for last := 0; strings.HasSuffix(parts[last], `\`) && i+1 < len(l.all) && size < 1<<16; last++ {
 			i++
-			text = text[:len(text)-1] + " " + l.all[i]
+			parts[last] = strings.TrimSuffix(parts[last], `\`)
+			parts = append(parts, l.all[i])
+			size += len(l.all[i])
 		}
-		text = uncommented(text)
+		text := uncommented(strings.Join(parts, " ")) // once: a lock has a hundred hashes of a package
 		if text == "" {
 			continue
 		}
