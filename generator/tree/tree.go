@@ -25,7 +25,7 @@ const (
 
 	// Small texts are kept for whoever asks next, as far as there is room, both in bytes. A service's own take less; the rest is read again.
 	smallText = 64 << 10
-	keptTexts = 4 << 20
+	keptTexts = 1 << 20
 
 	// binaryProbe is how many bytes git looks at for a NUL, by which it takes a file for binary (buffer_is_binary).
 	binaryProbe = 8000
