@@ -130,7 +130,7 @@ func readVersion(target afero.Fs, name string) (*version, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, Cause(err))
 	}
-	return &version{append([]byte{}, content...), info.Mode().Perm()}, nil
+	return &version{content, info.Mode().Perm()}, nil
 }
 
 // executable is all that git, too, takes of a mode.

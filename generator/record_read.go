@@ -104,11 +104,13 @@ func readLimited(target afero.Fs, name string, limit int64) (data []byte, err er
 		return nil, Cause(err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
+	var text bytes.Buffer
+	text.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // at once, for it is long
+	_, err = text.ReadFrom(io.LimitReader(file, limit+1))
+	if err == nil && int64(text.Len()) > limit {
 		err = fmt.Errorf("is larger than %d MiB", limit>>20)
 	}
-	return data, err
+	return text.Bytes(), err
 }
 
 func (r *Record) validate() error {
@@ -199,7 +201,7 @@ func (r *Record) Base(target afero.Fs) (map[string][]byte, error) {
 	case err != nil:
 		return nil, problem("%v", err)
 	}
-	archive := txtar.Parse(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
+	archive := txtar.Parse(withoutReturns(text))
 	base := make(map[string][]byte, len(archive.Files))
 	for _, file := range archive.Files {
 		if _, twice := base[file.Name]; twice {

@@ -113,6 +113,9 @@ func (f *TrackedFile) isText(content []byte) bool {
 }
 
 func withoutReturns(content []byte) []byte {
+	if !bytes.Contains(content, []byte("\r\n")) {
+		return content
+	}
 	return bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
 }
 
