@@ -203,8 +203,8 @@ type line struct {
 func (r *repository) grep(expression *regexp.Regexp, paths ...string) (lines []line) {
 	literals := literal.Of(expression)
 	for _, name := range paths {
-		if text := r.text(name); literal.In(text, literals) {
-			lines = append(lines, matching(expression, name, text)...)
+		if text, _ := r.tree.Text(name); literal.In(text, literals) {
+			lines = append(lines, matching(expression, name, string(text))...)
 		}
 	}
 	return lines

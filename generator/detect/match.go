@@ -190,7 +190,7 @@ func (s *scan) holding(sign generator.Sign) (hits []hit) {
 	}
 	literals := literal.Of(sign.Pattern)
 	for _, f := range files {
-		if text, _ := s.tree.Text(f.path); !literal.In(string(text), literals) {
+		if text, _ := s.tree.Text(f.path); !literal.In(text, literals) {
 			continue
 		}
 		found := 0

@@ -2,10 +2,10 @@
 package literal
 
 import (
+	"bytes"
 	"regexp"
 	"regexp/syntax"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -62,6 +62,6 @@ func shortest(texts []string) int {
 }
 
 // In reports whether a text may have a match: one of the texts that Of returned stands in it, or there were none.
-func In(text string, of []string) bool {
-	return len(of) == 0 || slices.ContainsFunc(of, func(literal string) bool { return strings.Contains(text, literal) })
+func In(text []byte, of []string) bool {
+	return len(of) == 0 || slices.ContainsFunc(of, func(literal string) bool { return bytes.Contains(text, []byte(literal)) })
 }

@@ -48,6 +48,11 @@ func New(list []string) *Set {
 // build makes the tree of the words, and then the ways from each state by each class: into the tree where it goes on, or else to the
 // state of the longest end of what was read that some word begins with.
 func (s *Set) build(list []string) {
+	states := 1
+	for _, word := range list {
+		states += len(word) // at most
+	}
+	s.next = make([]uint32, 0, states*s.width)
 	s.state()
 	for number, word := range list {
 		state := 0
@@ -83,7 +88,7 @@ func (s *Set) build(list []string) {
 
 // state adds one.
 func (s *Set) state() int {
-	s.next = append(s.next, make([]uint32, s.width)...)
+	s.next = s.next[:len(s.next)+s.width]
 	s.ends = append(s.ends, nil)
 	return len(s.ends) - 1
 }
