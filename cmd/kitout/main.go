@@ -35,11 +35,11 @@ func main() {
 	os.Exit(code)
 }
 
-// collectLate lets a command end before garbage is collected, if it makes no more than 8 MB of it, as a new repository does. Those that read
-// a whole repository make more: for them the heap then grows to twice what is in use, which keeps them below 32 MiB.
+// collectLate lets a command end before garbage is collected, if it allocates no more than 9 MiB, as a new repository takes. Those that read
+// a whole repository make more: from the first collection on, the heap grows by three quarters of what is in use, which keeps them at 32 MiB.
 func collectLate() {
 	debug.SetGCPercent(250)
-	runtime.AddCleanup(new(*byte), func(after int) { debug.SetGCPercent(after) }, 100)
+	runtime.AddCleanup(new(*byte), func(after int) { debug.SetGCPercent(after) }, 75)
 }
 
 // streams are where a command reads and writes: results on out, words for people on err. library is what it reads of the user's own.
