@@ -48,6 +48,7 @@ func run(m *testing.M) int {
 	scratch, kitout = dir, filepath.Join(dir, "kitout")
 	build := exec.Command("go", "build", "-o", kitout, "./cmd/kitout")
 	build.Dir = ".."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as releases are built
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, output)
 		return 1

@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -56,5 +58,35 @@ func TestWheel(t *testing.T) {
 	run(filepath.Join(folder, "environment", "bin", "kitout"), "new", "shop", "--yes", "--no-git")
 	if _, err := os.Stat(filepath.Join(folder, "shop", "Makefile")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestImageOfTheCommand builds the container image as a release does, and runs the line that its Dockerfile begins with.
+func TestImageOfTheCommand(t *testing.T) {
+	t.Parallel()
+	platform := "linux/" + runtime.GOARCH
+	r := &repository{t: t, dir: t.TempDir(), env: environment()}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.run("install", "-D", kitout, platform+"/kitout")
+	image := fmt.Sprintf("kitout-e2e-command-%d", os.Getpid())
+	dockerfile := filepath.Join(root, "packages", "Dockerfile")
+	r.run("docker", "build", "--quiet", "--platform", platform, "--file", dockerfile, "--tag", image, ".")
+	t.Cleanup(func() { r.run("docker", "image", "rm", image) })
+
+	line, _, _ := strings.Cut(strings.TrimPrefix(readFile(t, dockerfile), "# "), "\n")
+	command := strings.Replace(line, "ghcr.io/kitout/kitout", image, 1)
+	if command == line {
+		t.Fatalf("the Dockerfile does not say how the image is used: %s", line)
+	}
+	r.run("bash", "-c", command)
+	makefile, err := os.Stat(r.path("shop/Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := makefile.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Getuid() {
+		t.Errorf("the repository belongs to %d", owner)
 	}
 }
