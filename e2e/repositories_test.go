@@ -96,6 +96,10 @@ func inProduction(t *testing.T, framework, kind, tool, config string) {
 	r.make("test", "check", "migrate")
 	s = r.serve("/readyz")
 	s.answersBesides()
+	s.expect("no page, as the README says", s.get("/"), 404)
+	if readme := readFile(t, r.path("README.md")); strings.Contains(readme, "first migration of your own") {
+		t.Error("README.md still has words about the example")
+	}
 	s.stop(s.pid, syscall.SIGTERM)
 	calls.hidePassword(kind != "sqlite")
 	r.noPasswordLeft()
@@ -164,6 +168,7 @@ func (r *repository) develops() {
 	port := freePort(r.t)
 	s := r.with("PORT="+strconv.Itoa(port)).start("run", port, "/readyz")
 	s.expect("page", s.get("/"), 200)
+	s.expect("live", s.get("/livez"), 200)
 	s.restyles()
 	s.stop(-s.pid, syscall.SIGINT) // as a terminal does
 	if words := s.output.String(); strings.Contains(words, "no effect") {

@@ -210,6 +210,9 @@ func (s *service) logsAreJSON() {
 		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Level == "" || entry.Message == "" || entry.Timestamp.IsZero() {
 			s.t.Errorf("a log line is no record (%v): %s", err, line)
 		}
+		if strings.HasPrefix(entry.Logger, "alembic") {
+			s.t.Errorf("a server tells of migrations, which it does not run: %s", line)
+		}
 		if entry.Logger == "shop.access" {
 			if access++; entry.RequestID == "" || entry.Status == 0 {
 				s.t.Errorf("an access line lacks the request id or the status: %s", line)
