@@ -8,14 +8,17 @@ import (
 )
 
 var (
-	makeSpan   = regexp.MustCompile("`make ([a-z -]+)`")
-	makeLine   = regexp.MustCompile(`(?m)^make ([a-z-]+(?: [a-z-]+)*)`)
-	codeBlock  = regexp.MustCompile("(?s)```sh\n.*?\n```")
+	makeSpan  = regexp.MustCompile("`make ([a-z -]+)`")
+	makeLine  = regexp.MustCompile(`(?m)^make ([a-z-]+(?: [a-z-]+)*)`)
+	codeBlock = regexp.MustCompile("(?s)```sh\n.*?\n```")
+	// A namespace, an address of a node's own, or a port in a network rule
+	clusterOwn = regexp.MustCompile(`metadata\.name: (\S+)|cidr: (169[\d.]+)|- port: (\d+)`)
 	makeTarget = regexp.MustCompile(`(?m)^([a-z-]+):`)
 )
 
 // TestCommandsOfDocuments follows what the documents of each preset tell somebody to type: each target exists, an image is built before
-// it is pushed, and code that a tool has written is formatted before the next check.
+// it is pushed to a place that has a name, and code that a tool has written is formatted before the next check. What
+// network rules take for granted of a cluster is told.
 func TestCommandsOfDocuments(t *testing.T) {
 	presets, err := library{}.allPresets()
 	must(t, err)
@@ -52,6 +55,14 @@ func TestCommandsOfDocuments(t *testing.T) {
 		}
 		if _, models, _ := strings.Cut(files["README.md"], "After a change of the models:"); !strings.Contains(models, "`make format migrate`") {
 			t.Errorf("%s: README.md leaves a new migration as its tool has written it", preset.Name)
+		}
+		if !strings.Contains(files["README.md"], "IMAGE_REPOSITORY") {
+			t.Errorf("%s: README.md publishes without saying where to", preset.Name)
+		}
+		for _, rule := range clusterOwn.FindAllStringSubmatch(files["deploy/kubernetes/base/network.yaml"], -1) {
+			if what := strings.Join(rule[1:], ""); !strings.Contains(files["docs/production.md"], what) {
+				t.Errorf("%s: docs/production.md does not tell to look for %s in network.yaml", preset.Name, what)
+			}
 		}
 	}
 }
