@@ -340,6 +340,8 @@ func (a *Answers) derive(directory string) {
 		a.Package = strings.ReplaceAll(a.Name, "-", "_")
 		if a.Entry != "" { // beside the application's own package, which may have that name
 			a.Package = a.Package[:min(len(a.Package), longestName-len(besideSuffix))] + besideSuffix
+		} else if reserved(a.Package) { // a service may well be called email
+			a.Package += "_service"
 		}
 	}
 	if a.Image == "" {
@@ -349,6 +351,9 @@ func (a *Answers) derive(directory string) {
 		a.Manifest = "requirements.txt"
 	}
 }
+
+// reserved is whether Python has a module or a keyword of that name.
+func reserved(name string) bool { return slices.Contains(strings.Fields(reservedNames), name) }
 
 // validate refuses free answers that would break what is made of them. origins are where they were given.
 func (a *Answers) validate(origins map[string]string, images []string, taken func(string) bool) error {
@@ -371,7 +376,7 @@ func (a *Answers) validate(origins map[string]string, images []string, taken fun
 			"lower-case letters, digits and underscores, a letter first, at most 40 characters: my_shop")
 	}
 	const otherName = "choose another with --package"
-	if slices.Contains(strings.Fields(reservedNames), a.Package) {
+	if reserved(a.Package) {
 		return fail("package", fmt.Sprintf("%q is a keyword or a standard module of Python", a.Package), otherName)
 	}
 	if taken != nil && taken(a.Package) {

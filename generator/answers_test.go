@@ -92,6 +92,13 @@ func TestUsageMessages(t *testing.T) {
 	wantUsage(t, resolve("--%s", "python=3.15"), "--python", `unknown version "3.15"`, "valid: 3.14, 3.13")
 	wantUsage(t, resolve("a.yaml: %s", "package=for"), "a.yaml: package", `"for" is a keyword or a standard module of Python`, "--package")
 
+	// a name that only follows from the folder's gives way
+	answers, err := shop().catalog(t).Resolve("email", nil)
+	must(t, err)
+	if answers.Name != "email" || answers.Package != "email_service" {
+		t.Errorf("in a folder called email: the project %s, the package %s", answers.Name, answers.Package)
+	}
+
 	// of several mistakes it is always the same one that is reported
 	for range 20 {
 		wantUsage(t, resolve("--%s", "shape=x", "extras=y", "colour=z"), "--colour", `unknown choice "z"`, "")
