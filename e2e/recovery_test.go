@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -357,52 +356,4 @@ func (r *recovery) wantsNewClients(server string) {
 	old := r.with("PATH="+dir+string(filepath.ListSeparator)+r.getenv("PATH"), "IN_IMAGE=1")
 	old.fails("older than the server", "scripts/backup")
 	old.fails("older than the server", "scripts/restore", "--yes", "latest")
-}
-
-// TestBackupAccount runs the script that makes the roles of PostgreSQL, and expects that of backups to read all and to change
-// nothing.
-func TestBackupAccount(t *testing.T) {
-	t.Parallel()
-	r := &recovery{repository: generate(t, "--database", "postgres", "--no-git"), kind: "postgres"}
-	server, err := servers["postgres"]()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	writeFile(t, filepath.Join(folder, "password"), "owners")
-	writeFile(t, filepath.Join(folder, "reads"), "readers")
-	socket, err := server.sql("SHOW unix_socket_directories")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.with("PGHOST="+strings.TrimSpace(socket), "PGPORT="+strconv.Itoa(server.port), "POSTGRES_USER=postgres", "APPLICATION_DATABASE=roles",
-		"APPLICATION_PASSWORD_FILE="+folder+"/password", "BACKUP_PASSWORD_FILE="+folder+"/reads").run("deploy/postgres/application-role.sh")
-	at := fmt.Sprintf("@127.0.0.1:%d/roles", server.port)
-	owner, reader := "postgresql://roles:owners"+at, "postgresql://backup:readers"+at
-	r.configure("DATABASE_URL", owner)
-	r.configure("BACKUP_DATABASE_URL", reader)
-	run := func(url, statement string) (string, error) {
-		return output(exec.Command("psql", url, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"), statement)
-	}
-	for range 2 { // the second time in the database that a restore has made
-		if _, err := run(owner, "CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY, title text); INSERT INTO notes (title) VALUES ('a');"); err != nil {
-			t.Fatal(err)
-		}
-		r.run("scripts/backup")
-		for _, statement := range []string{
-			"INSERT INTO notes (title) VALUES ('b')", "UPDATE notes SET title = 'b'", "DELETE FROM notes", "TRUNCATE notes", "DROP TABLE notes",
-			"CREATE TABLE mine (id int)", "CREATE TEMPORARY TABLE mine (id int)", "SELECT nextval('notes_id_seq')", "CREATE DATABASE mine", "CREATE ROLE mine",
-			"ALTER TABLE notes ADD COLUMN mine int", "COPY notes TO PROGRAM 'cat'", "LOCK TABLE notes IN EXCLUSIVE MODE",
-		} {
-			if _, err := run(reader, statement); err == nil {
-				t.Errorf("who makes the backups may %s", statement)
-			}
-		}
-		if _, err := run(reader, "SELECT * FROM notes"); err != nil {
-			t.Error(err)
-		}
-		r.run("scripts/restore", "--yes", "latest")
-		r.run("scripts/restore", "--yes", "--forget")
-	}
-	r.run("scripts/drill")
 }
