@@ -51,7 +51,7 @@ var (
 	// An action, or the repository of a hook, at a commit, with the tag in a comment: name, up to the commit, commit, up to the tag, tag
 	sourcePin = regexp.MustCompile(`([A-Za-z0-9][\w.-]*/[\w.-]+)((?:/[\w./-]+)?@|\n\s+rev: )([0-9a-f]{40})(\s+# (?:frozen: )?)(\S+)`)
 	// An image by its tag: what precedes, name, tag
-	imagePin = regexp.MustCompile(`(?m)((?:^\s*(?:- )?image: |^\s*services: \["|^FROM |COPY --from=))((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
+	imagePin = regexp.MustCompile(`(?m)((?:^\s*(?:- )?image: |^\s*services: \["|^FROM |COPY --from=|^# syntax=))((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
 )
 
 // change is one pin in one file: what it was, and what it is.

@@ -23,7 +23,7 @@ func TestBump(t *testing.T) {
 		"hooks.yaml":   "  - repo: https://github.com/pre-commit/pre-commit-hooks\n    rev: " + strings.Repeat("c", 40) + "  # frozen: v5.0.0\n    hooks: []\n",
 		"gitlab.yml":   "  image: docker:29\n  services: [\"docker:29-dind\"]\n",
 		"compose.yaml": "    image: prom/prometheus:v3.1.0\n    image: registry.example.com/prom/prometheus:v3.1.0\n    image: <% .name %>:unreleased\n",
-		"Dockerfile":   "FROM nginx:1.30 AS proxy\nFROM python:<% .python_image %>-slim\nFROM debian:trixie-slim AS tools\n# FROM nginx:1.30\nCOPY --from=litestream/litestream:0.5.17 /usr/local/bin/litestream /usr/bin/\n",
+		"Dockerfile":   "# syntax=docker/dockerfile:1\nFROM nginx:1.30 AS proxy\nFROM python:<% .python_image %>-slim\nFROM debian:trixie-slim AS tools\n# FROM nginx:1.30\nCOPY --from=litestream/litestream:0.5.17 /usr/local/bin/litestream /usr/bin/\n",
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
@@ -31,7 +31,7 @@ func TestBump(t *testing.T) {
 		}
 	}
 	pins, err := parsePins("# looked up by hand\nactions/checkout\tv7.0.1\t" + commit + "\t2026-07-17\ngithub/codeql-action\tv4.2.0\t" + commit +
-		"\npre-commit/pre-commit-hooks\tv6.0.0\t" + commit + "\nprom/prometheus\tv3.2.0\nnginx\t1.28\ndocker\t30\ndebian\tforky-slim\nlitestream/litestream\t0.6.0\nactions/unused\tv1\t" + commit + "\n")
+		"\npre-commit/pre-commit-hooks\tv6.0.0\t" + commit + "\nprom/prometheus\tv3.2.0\nnginx\t1.28\ndocker\t30\ndebian\tforky-slim\nlitestream/litestream\t0.6.0\ndocker/dockerfile\t2\nactions/unused\tv1\t" + commit + "\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestBump(t *testing.T) {
 		"gitlab.yml":   "  image: docker:30\n  services: [\"docker:30-dind\"]\n",
 		"compose.yaml": strings.Replace(files["compose.yaml"], "v3.1.0", "v3.2.0", 1),
 		// Of nginx the list is older, and a suite is no version
-		"Dockerfile": strings.Replace(files["Dockerfile"], "0.5.17", "0.6.0", 1),
+		"Dockerfile": strings.NewReplacer("0.5.17", "0.6.0", "dockerfile:1", "dockerfile:2").Replace(files["Dockerfile"]),
 	}
 	if diff := cmp.Diff(want, read(t, folder)); diff != "" {
 		t.Error(diff)
@@ -76,7 +76,7 @@ func TestPinsAreSeen(t *testing.T) {
 	}
 	for _, name := range []string{
 		"actions/checkout ", "github/codeql-action ", "pre-commit/pre-commit-hooks ", "postgres ", "mysql ", "nginx ", "httpd ", "docker 29:", "docker 29-dind",
-		"prom/prometheus ", "grafana/grafana ", "datadog/agent ", "aquasec/trivy ", "ghcr.io/sigstore/cosign/cosign ", "debian trixie-slim", "litestream/litestream ",
+		"prom/prometheus ", "grafana/grafana ", "datadog/agent ", "aquasec/trivy ", "ghcr.io/sigstore/cosign/cosign ", "debian trixie-slim", "litestream/litestream ", "docker/dockerfile ",
 	} {
 		if !strings.Contains("\n"+strings.Join(seen, "\n"), "\n"+name) {
 			t.Errorf("%s is not among %q", name, seen)
@@ -139,11 +139,11 @@ func TestReport(t *testing.T) {
 
 ## Packages
 
-| | from | to | in |
-| --- | --- | --- | --- |
-| a | 1.0 | 1.1 |  |
-| c | 1 |  |  |
-| d |  | 3 |  |
+| | from | to |
+| --- | --- | --- |
+| a | 1.0 | 1.1 |
+| c | 1 |  |
+| d |  | 3 |
 
 ## Actions, hooks and images
 

@@ -81,9 +81,13 @@ func rows(changes []change) string {
 	if len(changes) == 0 {
 		return "None changed.\n"
 	}
-	text := "| | from | to | in |\n| --- | --- | --- | --- |\n"
+	text := "| | from | to |"
+	if changes[0].file != "" {
+		text += " in |"
+	}
+	text += "\n" + strings.Repeat("| --- ", strings.Count(text, "|")-1) + "|\n"
 	for _, c := range changes {
-		text += fmt.Sprintf("| %s | %s | %s | %s |\n", c.name, c.from, c.to, c.file)
+		text += strings.TrimSuffix(fmt.Sprintf("| %s | %s | %s | %s |", c.name, c.from, c.to, c.file), "  |") + "\n"
 	}
 	return text
 }
