@@ -18,9 +18,9 @@ type recovery struct {
 	data store
 }
 
-func newRecovery(t *testing.T, kind, server, name string) *recovery {
+func newRecovery(t *testing.T, kind, server, name string, flags ...string) *recovery {
 	t.Helper()
-	r := &recovery{repository: generate(t, "--database", kind, "--no-git"), kind: kind}
+	r := &recovery{repository: generate(t, append([]string{"--database", kind, "--no-git"}, flags...)...), kind: kind}
 	if server == "mysql-image" {
 		r.repository = r.withMySQL()
 	}

@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// podStandIn runs here what a pod of the cluster would run, and takes the orders around it that TestCluster gives to a real one.
+const podStandIn = `#!/usr/bin/env bash
+set -euo pipefail
+case "$*" in
+  "exec job/shop-restoring -- "*) shift 3 && exec "$@" </dev/null ;;
+  "exec --stdin job/shop-restoring -- "*) shift 4 && exec "$@" ;;
+  "create job shop-restoring --from cronjob/shop-restore" | "delete hpa/shop" | "scale deployment/shop --replicas 0") ;;
+  "create job shop-saving --from cronjob/shop-backup") scripts/backup ;;
+  "wait --for jsonpath={.status.ready}=1 --timeout 3m job/shop-restoring" | "wait --for condition=complete --timeout 30m job/shop-saving") ;;
+  *) echo "unknown: $*" >&2 && exit 1 ;;
+esac
+`
+
+// TestKubernetesRunbook loses what can be lost of a service on a cluster, and does as the document says.
+func TestKubernetesRunbook(t *testing.T) {
+	t.Parallel()
+	for name, server := range map[string]string{"postgres": "postgres", "mysql": "mysql-image"} {
+		if server == "mysql-image" && !thorough {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecovery(t, name, server, "cluster_"+name, "--deploy", "kubernetes", "--proxy", "none")
+			program := filepath.Join(t.TempDir(), "kubectl")
+			writeFile(t, program, podStandIn)
+			if err := os.Chmod(program, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			r.repository = r.with("PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + r.getenv("PATH"))
+			store := newObjectStore(t, "127.0.0.1")
+			store.start()
+			for name, value := range map[string]string{"ENDPOINT": store.url(), "BUCKET": "copies", "ACCESS_KEY_ID": "shop", "SECRET_ACCESS_KEY": storeSecret} {
+				r.configure("BACKUP_S3_"+name, value)
+			}
+			r.run("bash", "-c", ". scripts/backup-set.sh; store mkdir store:copies")
+			r.followsClusterRunbook()
+		})
+	}
+}
+
+func (r *recovery) followsClusterRunbook() {
+	document := readFile(r.t, r.path("docs/production.md"))
+	if _, runbook, _ := strings.Cut(document, "\n## Runbook\n"); strings.Contains(runbook, "docker compose") {
+		r.t.Errorf("the runbook of a cluster speaks of Compose")
+	}
+	forget := inline(document, "kubectl exec job/shop-restoring -- scripts/restore --yes --forget")
+	saved := r.look(r.data)
+	set := filepath.Base(strings.TrimSpace(r.run("bash", "-c", "scripts/backup >&2; ls backups/*.tar")))
+	r.does(r.steps("### The data is lost or wrong")[0])
+
+	r.sql("DROP TABLE notes;")
+	r.does(r.steps("**A table is lost**")[0], "table=notes")
+	r.unchanged("a lost table", r.data, saved)
+
+	r.sql("INSERT INTO notes VALUES (7, 'corrupted');")
+	r.does(r.steps("**A release has corrupted the data**")[0]+forget, "set="+set)
+	r.unchanged("corrupted data", r.data, saved)
+
+	r.sql("DELETE FROM notes;")
+	r.run("bash", "-c", "rm -r backups/* media/*")
+	lost := r.steps("**The cluster is lost**")
+	if list := r.run("bash", "-c", lost[0]); list != set+"\n" {
+		r.t.Errorf("the store has %q, and the runbook lists %q", set, list)
+	}
+	r.does(lost[1]+forget, "set="+set)
+	r.unchanged("a lost cluster", r.data, saved)
+
+	lost = r.steps("**The private key is lost**")
+	r.configure("AGE_RECIPIENT", strings.TrimSpace(lastLine(r.run("bash", "-c", lost[0]))))
+	r.does(lost[1])
+	r.sql("DELETE FROM notes;")
+	r.does(strings.ReplaceAll(inline(document, "kubectl exec --stdin job/shop-restoring -- env AGE_IDENTITY_FILE=- scripts/restore --yes latest <KEY"), "<KEY", "<recovery.key") + forget)
+	r.unchanged("an encrypted set", r.data, saved)
+}
+
+// steps are the blocks of commands of the runbook behind a mark, up to the next one.
+func (r *repository) steps(mark string) (blocks []string) {
+	r.t.Helper()
+	_, text, found := strings.Cut(readFile(r.t, r.path("docs/production.md")), "\n"+mark)
+	if !found {
+		r.t.Fatalf("the runbook lacks %q", mark)
+	}
+	text = text[:len(text)-len(regexp.MustCompile(`(?s)\n(\*\*|###).*`).FindString(text))]
+	for _, block := range regexp.MustCompile("(?s)\n```sh\n(.*?\n)```\n").FindAllStringSubmatch(text+"\n", -1) {
+		blocks = append(blocks, block[1])
+	}
+	return blocks
+}
+
+// inline is a command that the document has in its text, as a line; or nothing.
+func inline(document, command string) string {
+	if !strings.Contains(strings.ReplaceAll(document, "\n", " "), "`"+command+"`") {
+		return "false # the document does not say: " + command
+	}
+	return command + "\n"
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
