@@ -2,6 +2,7 @@ package generator
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -54,4 +55,13 @@ func TestSignsAreRefused(t *testing.T) {
 		}
 		wantError(t, err, "extras/bell/layer.yaml: ", want)
 	}
+}
+
+// TestSignsLeaveLinesBehind holds that errors name the right line of a layer, of which the signs are cut out.
+func TestSignsLeaveLinesBehind(t *testing.T) {
+	const signs = "title: Bell\ndetect:\n  - {package: bell}\n# two\n\n  - {import: bell}\nnothing: 1\n"
+	_, err := shop().with("extras/bell/layer.yaml", signs).plan(t, "extras=bell")
+	wantError(t, err, "extras/bell/layer.yaml", "line 7: field nothing not found")
+	_, err = shop().with("extras/bell/layer.yaml", strings.TrimSuffix(signs, "nothing: 1\n")).plan(t, "extras=bell")
+	must(t, err)
 }
