@@ -30,7 +30,7 @@ func TestKubernetesRunbook(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRecovery(t, name, server, "cluster_"+name, "--deploy", "kubernetes", "--proxy", "none")
+			r := newRecovery(t, name, server, "cluster_"+name, "--deploy", "kubernetes", "--proxy", "none", "--logs", "elk")
 			program := filepath.Join(t.TempDir(), "kubectl")
 			writeFile(t, program, podStandIn)
 			if err := os.Chmod(program, 0o755); err != nil {
