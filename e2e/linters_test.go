@@ -210,7 +210,7 @@ func TestLint(t *testing.T) {
 				}
 				tool := depsTools[(i+2*j+k)%len(depsTools)]
 				flags := []string{"--framework", framework, "--database", kind, "--scan", "bandit,trivy,snyk,dependency-check",
-					"--secrets", sources[count%len(sources)]}
+					"--secrets", sources[count%len(sources)], "--backup", []string{"daily", "continuous", "daily"}[i]}
 				count++
 				title := framework + "/" + kind + "/" + tool
 				if name != "" {

@@ -114,7 +114,10 @@ beside() (
 # archive_recover MOMENT DUMP: the database as it was then; at the end of the archive if MOMENT is empty
 archive_recover() {
   local data=$PWD/$work/data program binlog name first socket file logs=() only=() user=()
-  binlog=$(binlog_program) && program=$(server_program) || { echo 'neither mysqld nor mariadbd is installed here' >&2 && return 1; }
+  if ! binlog=$(binlog_program) || ! program=$(server_program); then
+    echo 'neither mysqld nor mariadbd is installed here' >&2
+    return 1
+  fi
   name=$(db_name "$url") && socket=$(mktemp -d) || return
   [ "$(id -u)" != 0 ] || user=(--user=root)
   if [ "${program##*/}" = mysqld ]; then
@@ -148,6 +151,7 @@ archive_recover() {
   ! supports "$binlog" --skip-gtids || only+=(--skip-gtids)
   TZ=UTC "$binlog" "${only[@]}" --database="$name" "${logs[@]}" | beside sql '' --binary-mode || return
   (
+    # shellcheck disable=SC2329 # what makes the dump calls it
     client() { beside "$@"; }
     db_dump "$url" "$2" >/dev/null
   ) && archive_stop && rm -rf "$data" "$socket"
