@@ -15,7 +15,8 @@ case "$*" in
   "exec job/shop-restoring -- "*) shift 3 && exec "$@" </dev/null ;;
   "exec --stdin job/shop-restoring -- "*) shift 4 && exec "$@" ;;
   "create job shop-restoring --from cronjob/shop-restore" | "delete hpa/shop" | "scale deployment/shop --replicas 0") ;;
-  "create job shop-saving --from cronjob/shop-backup") scripts/backup ;;
+  "delete job/shop-saving --ignore-not-found") rm -f "$0.saving" ;;
+  "create job shop-saving --from cronjob/shop-backup") [ ! -e "$0.saving" ] && : >"$0.saving" && scripts/backup ;;
   "wait --for jsonpath={.status.ready}=1 --timeout 3m job/shop-restoring" | "wait --for condition=complete --timeout 30m job/shop-saving") ;;
   *) echo "unknown: $*" >&2 && exit 1 ;;
 esac

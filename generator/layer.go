@@ -180,7 +180,7 @@ func section(data []byte, key string) (before, section, after []byte) {
 	}
 	before, section = data[:start], data[start:]
 	for i := 1; i < len(section); i++ {
-		if section[i-1] == '\n' && !bytes.ContainsRune([]byte(" #-\n"), rune(section[i])) {
+		if section[i-1] == '\n' && !bytes.ContainsRune([]byte(" #-\r\n"), rune(section[i])) {
 			return before, section[:i], section[i:]
 		}
 	}

@@ -64,4 +64,6 @@ func TestSignsLeaveLinesBehind(t *testing.T) {
 	wantError(t, err, "extras/bell/layer.yaml", "line 7: field nothing not found")
 	_, err = shop().with("extras/bell/layer.yaml", strings.TrimSuffix(signs, "nothing: 1\n")).plan(t, "extras=bell")
 	must(t, err)
+	_, err = shop().with("extras/bell/layer.yaml", strings.ReplaceAll(signs, "\n", "\r\n")).plan(t, "extras=bell")
+	wantError(t, err, "extras/bell/layer.yaml", "line 7: field nothing not found")
 }
