@@ -146,10 +146,11 @@ func (r *repository) up(files ...string) {
 	r.t.Logf("%5.1f s  docker compose up", time.Since(start).Seconds())
 }
 
-// containers are the ids and, but for the one that has ended, the times of start.
+// containers are the ids, what Compose has made each from and, but for the one that has ended, the times of start.
 func (r *repository) containers() string {
 	r.t.Helper()
-	return r.inspect("{{.Name}} {{.Id}}{{if .State.Running}} {{.State.StartedAt}}{{end}}")
+	return r.inspect(`{{.Name}} {{printf "%.12s" .Id}} image {{printf "%.19s" .Image}} configuration {{printf "%.12s" (index .Config.Labels ` +
+		`"com.docker.compose.config-hash")}} restarts {{.RestartCount}}{{if .State.Running}} {{.State.StartedAt}}{{end}}`)
 }
 
 // inspect writes a line about every container of the stack.

@@ -229,7 +229,7 @@ trap '[[ $BASH_COMMAND != "$KILL_AT"* ]] || ((++times < KILL_TIMES)) || kill -KI
 func (r *recovery) killBackup() {
 	r.t.Helper()
 	for _, command := range []string{
-		"db_dump", `LC_ALL=C sort "$1.counted"`, "copy_media", "sum=$(tar", `whole "$work`, `mv "$work/$name.sha256"`, `mv "$work/$name"`, "measure", "prune",
+		"db_dump", `LC_ALL=C sort "$1.counted"`, "copy_media", "sum=$({", `whole "$work`, `mv "$work/$name.sha256"`, `mv "$work/$name"`, "measure", "prune",
 	} {
 		r.killed(command, 1, "scripts/backup")
 		sets, err := filepath.Glob(r.path("backups/*.tar"))
