@@ -39,6 +39,12 @@ func TestServe(t *testing.T) {
 	}
 	b.accessible("at first")
 
+	b.tabTo("the frameworks", `active.name === "framework"`)
+	b.press(kb.ArrowDown)
+	b.awaitTrue("what another framework recommends", `!byId("framework-fastapi").checked && byId("config-environ").checked && /--config environ/.test(byId("command").textContent)`)
+	b.press(kb.ArrowUp)
+	b.awaitTrue("what FastAPI recommends", `byId("framework-fastapi").checked && byId("config-pydantic").checked && /--config pydantic/.test(byId("command").textContent)`)
+
 	b.tabTo("the databases", `active.name === "database"`)
 	b.press(kb.ArrowDown, kb.ArrowDown)
 	b.awaitTrue("PostgreSQL", `/--database postgres/.test(byId("command").textContent) && /: \d+ added, \d+ changed, 1 removed$/.test(status())`)
@@ -61,10 +67,16 @@ func TestServe(t *testing.T) {
 
 	b.tabTo("the deployments", `active.name === "deploy"`)
 	b.press(kb.ArrowDown)
+	b.awaitTrue("what Kubernetes needs", `byId("deploy-kubernetes").checked && byId("proxy-none").checked && byId("problem").textContent === ""`)
+	b.tabTo("the proxies", `active.name === "proxy"`)
+	b.press(kb.ArrowDown)
 	b.awaitTrue("a refusal", `/Kubernetes needs No proxy: /.test(byId("problem").textContent) && document.querySelector("[data-format]").disabled`)
 	b.accessible("with a refusal")
 	b.screenshot("refusal")
 	b.tabTo("the way back", `active.textContent === "Undo the last change"`)
+	b.press(kb.Enter)
+	b.awaitTrue("no proxy again", `byId("problem").textContent === "" && byId("proxy-none").checked`)
+	b.tabTo("the way back again", `active.id === "undo"`)
 	b.press(kb.Enter)
 	b.awaitTrue("Docker Compose again", `byId("problem").textContent === "" && byId("deploy-compose").checked && !document.querySelector("[data-format]").disabled`)
 

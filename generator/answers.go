@@ -197,7 +197,7 @@ func words(node *yaml.Node) (values []string, ok bool) {
 }
 
 // Resolve takes the defaults and lays the given answers over them, the last one on top. Where a choice requires one of a question
-// that nobody answered, that is taken. directory is the target folder's own
+// that nobody answered, that is taken, and where one recommends it, in a new application, that is. directory is the target folder's own
 // name, from which the project's name follows unless it is given. taken says whether a dependency of some repository has a
 // Python package of that name, and may be nil. A value that nothing knows is a UsageError that names its origin.
 func (c *Catalog) Resolve(directory string, taken func(string) bool, given ...Given) (*Answers, error) {

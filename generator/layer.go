@@ -25,6 +25,7 @@ type Layer struct {
 	Includes  []string            `yaml:"includes"`
 	Requires  []Condition         `yaml:"requires"`
 	Conflicts []Condition         `yaml:"conflicts"`
+	Prefers   []Condition         `yaml:"prefers"` // what a choice of a main question recommends of questions that nobody answers
 	Reason    string              `yaml:"reason"`
 	Axes      map[string]string   `yaml:"axes"`
 	Facts     map[string]any      `yaml:"facts"`

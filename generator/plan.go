@@ -111,9 +111,13 @@ func (p *Plan) settleAxes() error {
 		}
 	}
 	for _, layer := range p.Layers {
+		name := path.Dir(layer.ID)
+		question := p.catalog.Question(name)
+		if len(layer.Prefers) > 0 && (question == nil || !question.Main) {
+			return fmt.Errorf("%s/layer.yaml: prefers is only for the choices of a main question", layer.ID)
+		}
 		for _, axis := range slices.Sorted(maps.Keys(layer.Axes)) {
-			name := path.Dir(layer.ID)
-			if question := p.catalog.Question(name); question == nil || question.Axes[axis] == nil {
+			if question == nil || question.Axes[axis] == nil {
 				return fmt.Errorf("%s/layer.yaml: axis %q is not declared in %s/question.yaml", layer.ID, axis, name)
 			}
 		}

@@ -66,10 +66,13 @@ func (c *Catalog) Refusals(answers *Answers) (map[string]*UsageError, error) {
 }
 
 // follow answers the questions that nobody answered by what the given answers require of them, where one choice alone meets it.
-// What is taken so counts as given, and may require more. Where all are answered, no layer is read.
+// What is taken so counts as given, and may require more; what is left is answered as the layers recommend. Where all are answered, no layer is read.
 func (c *Catalog) follow(answers *Answers, read func(question, choice string) (*Layer, error)) error {
 	open := func(question *Question) bool { return !answers.given[question.Name] }
-	for settled := !slices.ContainsFunc(c.Questions, open); !settled; {
+	if !slices.ContainsFunc(c.Questions, open) {
+		return nil
+	}
+	for settled := false; !settled; {
 		settled = true
 		for _, question := range c.Questions {
 			if open(question) {
@@ -85,6 +88,35 @@ func (c *Catalog) follow(answers *Answers, read func(question, choice string) (*
 					return err
 				}
 				settled = settled && !followed
+			}
+		}
+	}
+	return c.prefer(answers, read)
+}
+
+// prefer answers the questions that nobody answered as the choices of the main questions recommend. An application that was there before
+// stays as it is.
+func (c *Catalog) prefer(answers *Answers, read func(question, choice string) (*Layer, error)) error {
+	decided := func(question string) bool { return answers.given[question] || c.defaults.Values[question] != nil }
+	if answers.Entry != "" {
+		return nil
+	}
+	for _, question := range c.Questions {
+		if !question.Main {
+			continue
+		}
+		for _, choice := range answers.Choices[question.Name] {
+			layer, err := read(question.Name, choice)
+			if err != nil {
+				return err
+			}
+			for _, preferred := range layer.Prefers {
+				if decided(preferred.Left) {
+					continue
+				}
+				if err := c.take(answers, preferred.Left, preferred.Values, layer.ID+"/layer.yaml: prefers "+preferred.String()); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -64,3 +64,29 @@ func TestRequiredFollows(t *testing.T) {
 	wantSame(t, resolve("colour=blue", "extras=horn,bell"), map[string][]string{"shape": {"square"}, "colour": {"blue"}, "extras": {"bell", "horn"}})
 	wantSame(t, resolve("extras=bell"), map[string][]string{"shape": {"square"}, "colour": {"red"}, "extras": {"bell"}})
 }
+
+// What most would take beside a choice is taken, unless somebody has said something: on the command line, or in the defaults.
+func TestPreferred(t *testing.T) {
+	catalog := shop().adding("colour/blue/layer.yaml", "prefers: [extras=horn, shape=none]\n").catalog(t)
+	resolve := func(pairs ...string) map[string][]string {
+		answers, err := catalog.Resolve("my-shop", nil, given("--%s", pairs...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answers.Choices
+	}
+	wantSame(t, resolve(), map[string][]string{"shape": {"square"}, "colour": {"red"}, "extras": {"bell"}})
+	wantSame(t, resolve("colour=blue"), map[string][]string{"shape": {"none"}, "colour": {"blue"}, "extras": {"horn"}})
+	wantSame(t, resolve("colour=blue", "extras=bell"), map[string][]string{"shape": {"none"}, "colour": {"blue"}, "extras": {"bell"}})
+	existing := resolve("colour=blue", "entry=shop.wsgi:application")
+	wantSame(t, existing, map[string][]string{"shape": {"square"}, "colour": {"blue"}, "extras": {"bell"}})
+	if err := catalog.SetDefaults(given("defaults: %s", "colour=blue", "shape=square")); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, resolve(), map[string][]string{"shape": {"square"}, "colour": {"blue"}, "extras": {"horn"}})
+
+	_, err := shop().adding("colour/blue/layer.yaml", "prefers: [extras=drum]\n").catalog(t).Resolve("my-shop", nil, given("--%s", "colour=blue"))
+	wantUsage(t, err, "colour/blue/layer.yaml: prefers extras=drum", `unknown choice "drum"`, "valid: bell, horn")
+	_, err = shop().adding("shape/none/layer.yaml", "prefers: [extras=horn]\n").plan(t, "shape=none")
+	wantError(t, err, "shape/none/layer.yaml", "only for the choices of a main question")
+}

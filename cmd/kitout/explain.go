@@ -248,6 +248,7 @@ type explainedChoice struct {
 	Sections  []int           `json:"sections"`
 	Requires  []string        `json:"requires"`
 	Conflicts []string        `json:"conflicts"`
+	Prefers   []string        `json:"prefers"`
 	Reason    string          `json:"reason,omitempty"`
 	Facts     map[string]any  `json:"facts"`
 	Outside   []string        `json:"outside"` // the files of the layer that are not built in
@@ -280,7 +281,7 @@ func explainChoice(catalog *generator.Catalog, question, choice string) (*explai
 	}
 	e := &explainedChoice{
 		Question: question, Choice: choice, Default: catalog.Question(question).Default == choice, Title: layer.Title, Help: layer.Help,
-		Sections: layer.Sections, Requires: terms(layer.Requires), Conflicts: terms(layer.Conflicts), Reason: layer.Reason, Outside: append([]string{}, catalog.OutsideFiles(layer.ID)...),
+		Sections: layer.Sections, Requires: terms(layer.Requires), Conflicts: terms(layer.Conflicts), Prefers: terms(layer.Prefers), Reason: layer.Reason, Outside: append([]string{}, catalog.OutsideFiles(layer.ID)...),
 		Packages: []explainedItem{}, Settings: []explainedItem{}, Services: []explainedItem{}, Tasks: []explainedItem{},
 	}
 	if e.Files, err = catalog.LayerFiles(layer); err != nil {
@@ -354,7 +355,7 @@ func (e *explainedChoice) print(s streams) error {
 	}
 	printRows(s, [][2]string{
 		{"Is", strings.TrimSpace(e.Title + ". " + e.Help)}, {"Serves", strings.Join(sectionsOf(e.Sections), ", ")},
-		{"Needs", because(e.Requires)}, {"Not with", because(e.Conflicts)}, {"Your own", strings.Join(e.Outside, ", ")},
+		{"Needs", because(e.Requires)}, {"Not with", because(e.Conflicts)}, {"Recommends", strings.Join(e.Prefers, ", ")}, {"Your own", strings.Join(e.Outside, ", ")},
 	})
 	for _, list := range []struct {
 		title string

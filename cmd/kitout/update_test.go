@@ -158,6 +158,9 @@ func TestUpdateAcrossAnswers(t *testing.T) {
 				if question.Name == "server" {
 					more = append(more, "--framework", "flask") // which goes with all of them
 				}
+				if question.Name == "framework" {
+					more = append(more, "--config", "environ") // an update leaves it as it is, whatever another framework recommends
+				}
 				if question.Name == "secrets" {
 					more = append(more, "--deploy", "kubernetes")
 				}

@@ -148,11 +148,7 @@ func (s *Interview) fields() (all []field, err error) {
 			if err != nil {
 				return nil, err
 			}
-			title := layer.Title
-			if name == question.Default {
-				title += " (recommended)"
-			}
-			asked.options = append(asked.options, option{name, title, layer.Help})
+			asked.options = append(asked.options, option{name, layer.Title, layer.Help})
 			asked.sections[name] = layer.Sections
 		}
 		all = append(all, asked)
@@ -219,8 +215,12 @@ func (s *Interview) ask(ctx context.Context, f field, place string) error {
 	if err != nil {
 		return err
 	}
+	recommended, err := s.recommended(f.key)
+	if err != nil {
+		return err
+	}
 	before := slices.Clone(chosen)
-	if err := run(ctx, s.In, s.Out, s.widget(f, place, refused, &chosen)); err != nil {
+	if err := run(ctx, s.In, s.Out, s.widget(f, place, refused, recommended, &chosen)); err != nil {
 		return err
 	}
 	for i, word := range chosen {
@@ -235,6 +235,20 @@ func (s *Interview) ask(ctx context.Context, f field, place string) error {
 	return nil
 }
 
+// recommended are the choices of a question beside what was asked of others, wherever that started from.
+func (s *Interview) recommended(key string) ([]string, error) {
+	if s.Catalog.Question(key) == nil {
+		return nil, nil
+	}
+	others := maps.Clone(s.asked)
+	delete(others, key)
+	answers, err := s.Resolve(startKey, others)
+	if answers == nil {
+		return nil, err
+	}
+	return answers.Value(key), nil
+}
+
 // with is what was asked with one more answer, and without those that make no sense by it.
 func (s *Interview) with(key string, words []string) map[string][]string {
 	asked := maps.Clone(s.asked)
@@ -247,8 +261,8 @@ func (s *Interview) with(key string, words []string) map[string][]string {
 	return asked
 }
 
-// widget shows a field, and why what is refused, by question=choice, does not go with the other answers.
-func (s *Interview) widget(f field, place string, refused map[string]*generator.UsageError, chosen *[]string) huh.Field {
+// widget shows a field, what is recommended of it, and why what is refused, by question=choice, does not go with the other answers.
+func (s *Interview) widget(f field, place string, refused map[string]*generator.UsageError, recommended []string, chosen *[]string) huh.Field {
 	one := func(word string) error { return s.check(f.key, strings.TrimSpace(word)) }
 	title := f.title + place
 	if s.plain {
@@ -263,6 +277,9 @@ func (s *Interview) widget(f field, place string, refused map[string]*generator.
 		}
 		helps[option.value] = help
 		label := option.title
+		if slices.Contains(recommended, option.value) {
+			label += " (recommended)"
+		}
 		if help != "" && !s.isNarrow() {
 			label += " – " + help
 		}
@@ -381,7 +398,7 @@ func (s *Interview) row(f field, words []string) string {
 		title := word
 		for _, option := range f.options {
 			if option.value == word {
-				title = strings.TrimSuffix(option.title, " (recommended)")
+				title = option.title
 			}
 		}
 		shown = append(shown, title)

@@ -133,7 +133,7 @@ type (
 	choice struct {
 		Name, Title, Help                   string
 		Sections                            []int
-		Requires, Conflicts, Files          []string
+		Requires, Conflicts, Prefers, Files []string
 		Reason                              string
 		Facts                               map[string]any
 		Packages, Settings, Services, Tasks []item

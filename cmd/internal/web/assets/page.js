@@ -49,7 +49,7 @@ addEventListener("hashchange", () => { if (keyPattern.test(location.hash)) locat
 // Answers
 
 let offer;
-let answers = {}; // by question or free answer, each a list
+let answers = {}; // what was chosen, by question or free answer, each a list
 let past = []; // earlier answers, the last one at the end, with the key that was changed and when
 let pinned = null; // answers to compare with, instead of the last ones
 let plan = null;
@@ -81,11 +81,10 @@ function against(refusal) {
   return `${title(refusal.by)} ${readable(problem)}`;
 }
 
-const defaults = () => {
-  const all = { name: ["shop"] };
-  for (const q of offer.questions) all[q.name] = [q.default];
-  return all;
-};
+const defaults = () => ({ name: ["shop"] });
+
+/** The choices of a question: what nobody chose follows from the other answers. */
+const chosen = (q) => answers[q.name] ?? plan?.answers[q.name] ?? [q.default];
 
 const before = () => pinned ?? past.at(-1)?.answers ?? null;
 
@@ -123,8 +122,8 @@ function pill(q, choice) {
   const id = `${q.name}-${choice.name}`;
   const input = make("input", { type: q.several ? "checkbox" : "radio", name: q.name, value: choice.name, id, "aria-describedby": `${id}-help` });
   input.addEventListener("change", () => {
-    const chosen = [...byId("questions").querySelectorAll(`input[name="${q.name}"]:checked`)].map((i) => i.value);
-    change(q.name, chosen);
+    const checked = [...byId("questions").querySelectorAll(`input[name="${q.name}"]:checked`)].map((i) => i.value);
+    change(q.name, checked);
   });
   return make("label", { className: "pill" }, input, make("span", {}, choice.title));
 }
@@ -188,7 +187,7 @@ function showForm(refused, problem) {
     for (const choice of q.choices) {
       const input = byId(`${q.name}-${choice.name}`);
       const refusal = refused?.[`${q.name}=${choice.name}`];
-      input.checked = answers[q.name].includes(choice.name);
+      input.checked = chosen(q).includes(choice.name);
       input.parentElement.classList.toggle("refused", Boolean(refusal));
       const id = `${input.id}-why`;
       input.setAttribute("aria-describedby", refusal ? `${id} ${input.id}-help` : `${input.id}-help`);
@@ -196,7 +195,7 @@ function showForm(refused, problem) {
       if (refusal) notes.push(make("p", { className: "note", id }, `⚠ ${refusal.by === pair ? "" : `${title(pair)}: `}${against(refusal)}`));
     }
     byId(`notes-${q.name}`).replaceChildren(...notes);
-    byId(`about-${q.name}`).textContent = q.choices.filter((c) => answers[q.name].includes(c.name)).map((c) => c.help).join(" ");
+    byId(`about-${q.name}`).textContent = q.choices.filter((c) => chosen(q).includes(c.name)).map((c) => c.help).join(" ");
   }
   for (const f of offer.free) {
     const input = byId(`free-${f.key}`);
