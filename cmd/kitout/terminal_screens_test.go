@@ -190,6 +190,23 @@ func TestScreens(t *testing.T) {
 	}
 }
 
+// TestScreenOfWhatIsRecommended wants that it follows from the framework.
+func TestScreenOfWhatIsRecommended(t *testing.T) {
+	for framework, keys := range map[string]string{"FastAPI": enter, "Django": down + enter} {
+		want := map[string]string{"FastAPI": "Pydantic Settings (recommended)", "Django": "Environment variables (recommended)"}[framework]
+		s := onScreen(t, "", 80, 24, "new", filepath.Join(t.TempDir(), "shop"), "--no-git")
+		s.shows("Start from", enter)
+		s.shows("The web framework", keys)
+		for _, question := range []string{"Database", "What locks", "What tests every change", "Domain"} {
+			s.shows(question, enter)
+		}
+		s.shows("Is it this?", "")
+		s.change("Settings")
+		s.shows(want, ctrlC)
+		s.ends(exitInterrupted)
+	}
+}
+
 // TestScreenOfPreset wants that nothing is asked which the preset answers, and that its answers can be changed.
 func TestScreenOfPreset(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
