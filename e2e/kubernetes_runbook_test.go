@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // podStandIn runs here what a pod of the cluster would run, and takes the orders around it that TestCluster gives to a real one.
@@ -15,12 +17,16 @@ case "$*" in
   "exec job/shop-restoring -- "*) shift 3 && exec "$@" </dev/null ;;
   "exec --stdin job/shop-restoring -- "*) shift 4 && exec "$@" ;;
   "create job shop-restoring --from cronjob/shop-restore" | "delete hpa/shop" | "scale deployment/shop --replicas 0") ;;
+  "scale deployment/shop-archive --replicas "[01]) echo "${*: -1}" >"$0.archives" ;;
   "delete job/shop-saving --ignore-not-found") rm -f "$0.saving" ;;
   "create job shop-saving --from cronjob/shop-backup") [ ! -e "$0.saving" ] && : >"$0.saving" && scripts/backup ;;
   "wait --for jsonpath={.status.ready}=1 --timeout 3m job/shop-restoring" | "wait --for condition=complete --timeout 30m job/shop-saving") ;;
   *) echo "unknown: $*" >&2 && exit 1 ;;
 esac
 `
+
+// storedUntil asks whether the store has what was archived until the moment that is given.
+const storedUntil = `test "$(ls backups/archive/sealed/*-files-*.sha256 | sed 's/.*-files-//' | sort | tail -n 1)" \> "$0" && test -z "$(find backups/archive/sealed -name '*.unstored')"`
 
 // TestKubernetesRunbook loses what can be lost of a service on a cluster, and does as the document says.
 func TestKubernetesRunbook(t *testing.T) {
@@ -32,20 +38,106 @@ func TestKubernetesRunbook(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRecovery(t, name, server, "cluster_"+name, "--deploy", "kubernetes", "--proxy", "none", "--logs", "elk")
-			program := filepath.Join(t.TempDir(), "kubectl")
-			writeFile(t, program, podStandIn)
-			if err := os.Chmod(program, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			r.repository = r.with("PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + r.getenv("PATH"))
-			store := newObjectStore(t, "127.0.0.1")
-			store.start()
-			for name, value := range map[string]string{"ENDPOINT": store.url(), "BUCKET": "copies", "ACCESS_KEY_ID": "shop", "SECRET_ACCESS_KEY": storeSecret} {
-				r.configure("BACKUP_S3_"+name, value)
-			}
-			r.run("bash", "-c", ". scripts/backup-set.sh; store mkdir store:copies")
+			r.hasPods()
+			r.hasStore()
 			r.followsClusterRunbook()
 		})
+	}
+}
+
+// TestKubernetesRunbookOfMoments loses rows, a database and a cluster whose archive follows every change, and does as the document says.
+func TestKubernetesRunbookOfMoments(t *testing.T) {
+	t.Parallel()
+	a := archivedHere(t, "mysql", "--deploy", "kubernetes", "--proxy", "none")
+	pods := a.hasPods()
+	a.hasStore()
+	begins := func(why string) {
+		a.start()
+		a.awaits(why, "bash", "-c", `scripts/archive --check && test -z "$(find backups/archive -maxdepth 1 -name 'restored*')"`)
+	}
+	a.sql("INSERT INTO notes VALUES (1, 'Bread <b>');")
+	a.upload("1")
+	begins("the archive is whole")
+	saved := a.rows()
+	a.follows(time.Now())
+	moment := nextSecond().Format(momentForm)
+	nextSecond()
+	a.sql("DELETE FROM notes;")
+	a.does(a.steps("**Rows were deleted by mistake**")[0], "moment="+moment)
+	a.holdsRows("a mistake", saved)
+	a.kill()
+	begins("the archive has a copy since the restore")
+	a.follows(time.Now())
+
+	lost := a.steps("**The database is lost**")
+	a.does(lost[0])
+	if got := readFile(t, pods+".archives"); got != "0\n" {
+		t.Fatalf("the archive goes on, %q times", got)
+	}
+	a.kill()
+	a.sql("DROP TABLE notes;")
+	a.does(lost[1])
+	a.holdsRows("a lost database", saved)
+	if got := readFile(t, pods+".archives"); got != "1\n" {
+		t.Fatalf("the archive does not go on, %q", got)
+	}
+	begins("the archive has a copy since the other restore")
+
+	now := time.Now().UTC().Format(stampForm)
+	arrived := func() error { _, err := a.try("bash", "-c", storedUntil, now); return err }
+	for range 2 { // it tells the store each minute
+		if await(arrived) == nil {
+			break
+		}
+	}
+	a.run("bash", "-c", storedUntil, now)
+	moment = time.Now().UTC().Format(momentForm)
+	a.kill()
+	a.sql("DROP TABLE notes; CREATE TABLE notes (id INTEGER PRIMARY KEY, title VARCHAR(200));")
+	a.run("bash", "-c", "rm -r backups/* media/*")
+	nextSecond()
+	begins("the archive of the empty service has begun")
+	again := a.steps("**The cluster is lost with its volumes**")[0]
+	said, err := a.try("bash", "-c", "moment="+moment+"\n"+again)
+	reached := regexp.MustCompile(`reaches only to (\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)`).FindStringSubmatch(said)
+	if err == nil || reached == nil {
+		t.Fatalf("a moment that was not archived: %v\n%s", err, tail(said))
+	}
+	a.does(again, fmt.Sprintf("moment=%s-%s-%s:%s:%s", reached[1], reached[2], reached[3], reached[4], reached[5]))
+	a.holdsRows("a lost cluster", saved)
+	if got := a.uploaded("1"); got != "upload 1" {
+		t.Errorf("the upload is %q", got)
+	}
+}
+
+// hasPods lets kubectl be one that runs here what a pod would run, and returns its path.
+func (r *recovery) hasPods() string {
+	r.t.Helper()
+	program := filepath.Join(r.t.TempDir(), "kubectl")
+	writeFile(r.t, program, podStandIn)
+	if err := os.Chmod(program, 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	r.repository = r.with("PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + r.getenv("PATH"))
+	return program
+}
+
+// hasStore lets copies go to a store that speaks S3.
+func (r *recovery) hasStore() {
+	r.t.Helper()
+	s := newObjectStore(r.t, "127.0.0.1")
+	s.start()
+	for name, value := range map[string]string{"ENDPOINT": s.url(), "BUCKET": "copies", "ACCESS_KEY_ID": "shop", "SECRET_ACCESS_KEY": storeSecret} {
+		r.configure("BACKUP_S3_"+name, value)
+	}
+	r.run("bash", "-c", ". scripts/backup-set.sh; store mkdir store:copies")
+}
+
+// holdsRows compares the rows of today with those of before.
+func (a *archived) holdsRows(after, want string) {
+	a.t.Helper()
+	if now := a.rows(); now != want {
+		a.t.Fatalf("after %s the rows are\n%s\nand were\n%s", after, tail(now), tail(want))
 	}
 }
 

@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// kubernetesSample has each framework, each database with a server, each application server and each source of secrets, with and
-// without a domain.
+// kubernetesSample has each framework, each database with a server, each application server, each kind of backups and each source of
+// secrets, with and without a domain.
 var kubernetesSample = [][]string{
 	{"--framework", "django", "--database", "postgres", "--server", "uwsgi", "--secrets", "vault", "--domain", domain, "--email", "admin@example.com"},
-	{"--framework", "flask", "--database", "mysql", "--server", "gunicorn", "--secrets", "aws"},
-	{"--framework", "fastapi", "--database", "postgres", "--server", "gunicorn", "--secrets", "gcp", "--domain", domain, "--email", "admin@example.com"},
+	{"--framework", "flask", "--database", "mysql", "--server", "gunicorn", "--secrets", "aws", "--backup", "continuous"},
+	{"--framework", "fastapi", "--database", "postgres", "--server", "gunicorn", "--secrets", "gcp", "--backup", "continuous", "--domain", domain, "--email", "admin@example.com"},
 	{"--framework", "fastapi", "--database", "mysql", "--server", "gunicorn", "--secrets", "kubernetes"},
 }
 

@@ -38,7 +38,7 @@ const (
 func TestMoments(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		archived func(*testing.T, string) *archived
+		archived func(t *testing.T, kind string, flags ...string) *archived
 		kind     string
 		costly   bool
 	}{
@@ -253,9 +253,24 @@ func (a *archived) uploaded(name string) string {
 }
 
 // archivedHere archives on this machine: SQLite into a store that is away at first, MariaDB into the folder of the backups.
-func archivedHere(t *testing.T, kind string) *archived {
+func archivedHere(t *testing.T, kind string, flags ...string) *archived {
 	t.Helper()
-	a := &archived{recovery: newArchived(t, kind)}
+	name := fmt.Sprintf("moments_%s_%d", kind, len(flags))
+	a := &archived{recovery: newArchived(t, kind, flags...)}
+	a.data = a.newStore(kind, name)
+	a.configure("DATABASE_URL", a.data.url)
+	a.sql("CREATE TABLE notes (id INTEGER PRIMARY KEY, title VARCHAR(200));")
+	if kind == "mysql" {
+		server, err := servers[kind]()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := server.sql(strings.ReplaceAll("CREATE USER NAME_a@'%' IDENTIFIED BY '"+passwordMark+"'; GRANT RELOAD, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO NAME_a@'%';"+
+			"GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON NAME.* TO NAME_a@'%'; GRANT SELECT ON mysql.servers TO NAME_a@'%';", "NAME", name)); err != nil {
+			t.Fatal(err)
+		}
+		a.configure("ARCHIVE_DATABASE_URL", fmt.Sprintf("mysql://%s_a:%s@127.0.0.1:%d/%[1]s", name, passwordMark, server.port))
+	}
 	a.scripts = func(arguments ...string) (string, error) { return a.try(arguments[0], arguments[1:]...) }
 	key := filepath.Join(t.TempDir(), "key")
 	a.run("age-keygen", "--output", key)
@@ -308,7 +323,7 @@ func archivedHere(t *testing.T, kind string) *archived {
 	return a
 }
 
-// newArchived is a repository that archives, with a table for notes.
+// newArchived is a repository that archives.
 func newArchived(t *testing.T, kind string, flags ...string) *recovery {
 	t.Helper()
 	r := &recovery{repository: generate(t, append([]string{"--database", kind, "--backup", "continuous", "--no-git"}, flags...)...), kind: kind}
@@ -317,30 +332,14 @@ func newArchived(t *testing.T, kind string, flags ...string) *recovery {
 			t.Fatal(err)
 		}
 	}
-	if len(flags) == 0 {
-		r.data = r.newStore(kind, "moments_"+kind)
-		r.configure("DATABASE_URL", r.data.url)
-		r.sql("CREATE TABLE notes (id INTEGER PRIMARY KEY, title VARCHAR(200));")
-	}
-	if kind == "mysql" && len(flags) == 0 {
-		server, err := servers[kind]()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := server.sql("CREATE USER archive@'%' IDENTIFIED BY '" + passwordMark + "'; GRANT RELOAD, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO archive@'%';" +
-			"GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON moments_mysql.* TO archive@'%'; GRANT SELECT ON mysql.servers TO archive@'%';"); err != nil {
-			t.Fatal(err)
-		}
-		r.configure("ARCHIVE_DATABASE_URL", fmt.Sprintf("mysql://archive:%s@127.0.0.1:%d/moments_mysql", passwordMark, server.port))
-	}
 	return r
 }
 
 // archivedInside archives by the stack that Compose runs, as it is in production.
-func archivedInside(t *testing.T, kind string) *archived {
+func archivedInside(t *testing.T, kind string, flags ...string) *archived {
 	t.Helper()
 	project := fmt.Sprintf("e2e%d-moments-%s", os.Getpid(), kind)
-	a := &archived{recovery: newArchived(t, kind, "--name", project, "--package", "shop")}
+	a := &archived{recovery: newArchived(t, kind, append(flags, "--name", project, "--package", "shop")...)}
 	a.leavesNothing(project)
 	// The test is who uploads
 	a.run("chmod", "0777", a.path("media"))

@@ -61,7 +61,7 @@ func (r *repository) archivesUntilNow(stored bool) {
 	now := time.Now().UTC().Format(stampForm)
 	reaches := `test "$(cat backups/archive/live/*/reached | sort | tail -n 1)" \> "$0" && scripts/archive --check && test -z "$(find backups/archive -maxdepth 1 -name 'restored*')"`
 	if stored { // what was brought there last says to where it reaches
-		reaches = `test "$(ls backups/archive/sealed/*-files-*.sha256 | sed 's/.*-files-//' | sort | tail -n 1)" \> "$0" && test -z "$(find backups/archive/sealed -name '*.unstored')"`
+		reaches = storedUntil
 	}
 	var err error
 	for range 3 { // it tells the store each minute
