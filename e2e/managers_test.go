@@ -44,7 +44,7 @@ func TestSecretManagers(t *testing.T) {
 	}{
 		{"vault", "postgres", "flask", []string{"--secrets", "vault", "--config", "environ"}, (*repository).startVault, false},
 		{"aws", "postgres", "fastapi", []string{"--secrets", "aws", "--config", "pydantic"}, (*repository).startMoto, false},
-		{"gcp", "postgres", "django", []string{"--secrets", "gcp", "--config", "dynaconf"}, (*repository).startDrongo, false},
+		{"gcp", "postgres", "django", []string{"--secrets", "gcp", "--config", "dynaconf"}, (*repository).startGoogle, false},
 		{"kubernetes", "postgres", "flask", []string{"--secrets", "kubernetes", "--config", "pydantic", "--deploy", "kubernetes", "--proxy", "none"}, (*repository).mounts, false},
 		{"vault_of_a_cluster", "postgres", "fastapi", []string{"--secrets", "vault"}, (*repository).startVaultOfCluster, true},
 		{"uwsgi_flask", "postgres", "flask", []string{"--secrets", "vault", "--server", "uwsgi"}, (*repository).startVault, true},
@@ -281,26 +281,6 @@ func (r *repository) startMoto() manager {
 		stop:         stop,
 		refusal:      "SECRETS_PATH: AWS Secrets Manager does not give 'shop/production': EndpointConnectionError",
 		confidential: []string{"7dAccessKey"},
-	}
-}
-
-// startDrongo starts a stand-in for Google.
-func (r *repository) startDrongo() manager {
-	r.t.Helper()
-	port := freePort(r.t)
-	address := fmt.Sprintf("http://127.0.0.1:%d", port)
-	stop := r.runsUntilStopped(port, "/", "drongo", "server", "--host", "127.0.0.1", "--port", strconv.Itoa(port))
-	const name = "projects/e2e/secrets/shop"
-	r.call("POST", address+"/v1/projects/e2e/secrets?secretId=shop", map[string]any{"replication": map[string]any{"automatic": map[string]any{}}},
-		"Content-Type", "application/json")
-	return manager{
-		env: []string{"SECRETS_PATH=" + name, "SECRET_MANAGER_ENDPOINT=" + address},
-		write: func(values map[string]string) {
-			text, _ := json.Marshal(values)
-			r.call("POST", address+"/v1/"+name+":addVersion", map[string]any{"payload": map[string]any{"data": text}}, "Content-Type", "application/json")
-		},
-		stop:    stop,
-		refusal: "SECRETS_PATH: Google Secret Manager does not give '" + name + "': ",
 	}
 }
 
