@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ for name, begin, end in (("first", 0, %[1]d), ("second", %[1]d, %[2]d)):
             "GET /api/notes %%d", serial,
             extra={"method": "GET", "path": "/api/notes", "status": 200, "duration_ms": 12.5, "serial": serial, "password": "%[3]s"},
         )
-print("plain text", flush=True)
+print(Path("/control/others").read_text(), end="", flush=True)
 time.sleep(3600)
 `
 
@@ -90,14 +89,16 @@ func TestShipper(t *testing.T) {
 			r.configure("COMPOSE_FILE", "compose.yaml:logs.yaml")
 			writeFile(t, r.path("logs.yaml"), logStack)
 			writeFile(t, r.path("writer.py"), fmt.Sprintf(logWriter, firstLines, allLines, "hunter2"))
-			for _, readable := range []string{"writer.py", "control"} {
-				os.Mkdir(r.path(readable), 0o755)
+			others := "plain text\n"
+			if search != nil {
+				r.with("ELASTICSEARCH_URL="+search.url, "LOGS_CA_FILE=").run("scripts/logs-setup")
+				others += r.troubled()
+			}
+			writeFile(t, r.path("control/others"), others)
+			for _, readable := range []string{"writer.py", "control", "control/others"} {
 				if err := os.Chmod(r.path(readable), 0o755); err != nil {
 					t.Fatal(err)
 				}
-			}
-			if search != nil {
-				r.with("ELASTICSEARCH_URL="+search.url, "LOGS_CA_FILE=").run("scripts/logs-setup")
 			}
 
 			t.Cleanup(func() {
@@ -145,8 +146,8 @@ func TestShipper(t *testing.T) {
 			if err := await(func() error {
 				s.mutex.Lock()
 				defer s.mutex.Unlock()
-				if s.plain == 0 {
-					return errors.New("the line that is plain text has not come")
+				if want := strings.Count(others, "\n"); s.plain != want {
+					return fmt.Errorf("%d of the other %d lines came", s.plain, want)
 				}
 				return nil
 			}); err != nil {
@@ -172,6 +173,7 @@ func TestShipper(t *testing.T) {
 			}
 			if search != nil {
 				search.holds(t, allLines+s.plain)
+				search.answers(t, r.savedSearches(), allLines+s.plain)
 			}
 			r.compose("stop")
 			if exited := r.run("docker", "inspect", "--format", "{{.State.ExitCode}}", strings.TrimSpace(r.compose("ps", "--all", "--quiet", "shipper"))); strings.TrimSpace(exited) != "0" {
@@ -198,62 +200,6 @@ func TestShipperStaysOut(t *testing.T) {
 		r.stopsCleanly()
 		r.breaks("deploy/shipper/rsyslog.conf", func(text string) string { return strings.Replace(text, "queue.type", "queue.tipe", 1) },
 			"shipper --check", "docker", "compose", "build", "shipper")
-	}
-}
-
-// TestKibana holds the saved objects against the index template: each is a line of JSON, what it refers to is there, and the fields
-// that it shows and asks for are mapped.
-func TestKibana(t *testing.T) {
-	t.Parallel()
-	r := generate(t, "--logs", "elk")
-	var template struct {
-		Template struct{ Mappings mapping }
-	}
-	if err := json.Unmarshal([]byte(readFile(t, r.path("deploy/elasticsearch/index-template.json"))), &template); err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for line := range strings.Lines(readFile(t, r.path("deploy/elasticsearch/kibana.ndjson"))) {
-		var object struct {
-			Type, ID   string
-			References []struct{ Type, ID, Name string }
-			Attributes struct {
-				Columns               []string
-				KibanaSavedObjectMeta struct{ SearchSourceJSON string }
-			}
-		}
-		if err := json.Unmarshal([]byte(line), &object); err != nil {
-			t.Fatalf("%v: %s", err, line)
-		}
-		for _, reference := range object.References {
-			if !slices.Contains(ids, reference.Type+" "+reference.ID) {
-				t.Errorf("%s refers to %s, which is not before it", object.ID, reference.ID)
-			}
-		}
-		ids = append(ids, object.Type+" "+object.ID)
-		if object.Type != "search" {
-			continue
-		}
-		var source struct {
-			IndexRefName string
-			Query        struct{ Query string }
-		}
-		if err := json.Unmarshal([]byte(object.Attributes.KibanaSavedObjectMeta.SearchSourceJSON), &source); err != nil || len(object.References) != 1 || source.IndexRefName != object.References[0].Name {
-			t.Errorf("%s searches in nothing: %v", object.ID, err)
-		}
-		asked, _, _ := strings.Cut(source.Query.Query, ":")
-		for _, field := range append(object.Attributes.Columns, asked) {
-			at := template.Template.Mappings
-			for _, part := range strings.Split(field, ".") {
-				at = at.Properties[part]
-			}
-			if at.Type == "" {
-				t.Errorf("%s asks for %s, which is not mapped", object.ID, field)
-			}
-		}
-	}
-	if len(ids) < 3 {
-		t.Errorf("only %q", ids)
 	}
 }
 
