@@ -49,6 +49,7 @@ func TestKubernetesRunbook(t *testing.T) {
 func TestKubernetesRunbookOfMoments(t *testing.T) {
 	t.Parallel()
 	a := archivedHere(t, "mysql", "--deploy", "kubernetes", "--proxy", "none")
+	a.speaksKubectl(readFile(t, a.path("docs/production.md")))
 	pods := a.hasPods()
 	a.hasStore()
 	begins := func(why string) {
@@ -143,9 +144,7 @@ func (a *archived) holdsRows(after, want string) {
 
 func (r *recovery) followsClusterRunbook() {
 	document := readFile(r.t, r.path("docs/production.md"))
-	if _, runbook, _ := strings.Cut(document, "\n## Runbook\n"); strings.Contains(runbook, "docker compose") {
-		r.t.Errorf("the runbook of a cluster speaks of Compose")
-	}
+	r.speaksKubectl(document)
 	forget := inline(document, "kubectl exec job/shop-restoring -- scripts/restore --yes --forget")
 	saved := r.look(r.data)
 	set := filepath.Base(strings.TrimSpace(r.run("bash", "-c", "scripts/backup >&2; ls backups/*.tar")))
@@ -174,6 +173,13 @@ func (r *recovery) followsClusterRunbook() {
 	r.sql("DELETE FROM notes;")
 	r.does(strings.ReplaceAll(inline(document, "kubectl exec --stdin job/shop-restoring -- env AGE_IDENTITY_FILE=- scripts/restore --yes latest <KEY"), "<KEY", "<recovery.key") + forget)
 	r.unchanged("an encrypted set", r.data, saved)
+}
+
+func (r *repository) speaksKubectl(document string) {
+	r.t.Helper()
+	if _, runbook, _ := strings.Cut(document, "\n## Runbook\n"); strings.Contains(runbook, "docker compose") {
+		r.t.Error("the runbook of a cluster speaks of Compose")
+	}
 }
 
 // steps are the blocks of commands of the runbook behind a mark, up to the next one.
