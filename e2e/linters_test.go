@@ -202,6 +202,7 @@ func (r *repository) shellScripts() []string {
 func TestLint(t *testing.T) {
 	t.Parallel()
 	sources, count := []string{"env", "vault", "aws", "gcp"}, 0
+	destinations := append([]string{"stdout"}, shippedTo...)
 	for i, framework := range frameworks {
 		for j, kind := range databases {
 			for k, name := range []string{"", domain} {
@@ -210,7 +211,8 @@ func TestLint(t *testing.T) {
 				}
 				tool := depsTools[(i+2*j+k)%len(depsTools)]
 				flags := []string{"--framework", framework, "--database", kind, "--scan", "bandit,trivy,snyk,dependency-check",
-					"--secrets", sources[count%len(sources)], "--backup", []string{"daily", "continuous", "daily"}[i]}
+					"--secrets", sources[count%len(sources)], "--logs", destinations[count%len(destinations)],
+					"--backup", []string{"daily", "continuous", "daily"}[i]}
 				count++
 				title := framework + "/" + kind + "/" + tool
 				if name != "" {

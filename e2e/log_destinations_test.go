@@ -18,6 +18,8 @@ type destination struct {
 	settings func(r *repository, address string)
 	// receive takes the documents of a request, as they were sent, or says why it takes none.
 	receive func(request *http.Request, body []byte) (documents []map[string]any, answer string, err error)
+	// refusals are what it answers in turn while it takes nothing: 503 if there are none.
+	refusals []int
 	// serial is the number of a line in a document, line what the document of the first one must be.
 	serial func(document map[string]any) (any, bool)
 	line   string
@@ -97,16 +99,31 @@ var destinations = map[string]destination{
 			r.configure("ELASTICSEARCH_URL", "https://"+address)
 			r.configure("ELASTICSEARCH_API_KEY", logKey)
 		},
-		serial: func(document map[string]any) (any, bool) {
-			labels, _ := document["labels"].(map[string]any)
-			serial, found := labels["serial"]
-			return serial, found
-		},
-		line: `{"@timestamp": 0, "container": {"name": "app"}, "ecs": {"version": "8.17.0"}, "event": {"dataset": "PROJECT", "duration": 12500000},
-			"http": {"request": {"id": "request-0", "method": "GET"}, "response": {"status_code": 200}},
-			"labels": {"password": "[redacted]", "serial": 0}, "log": {"level": "INFO", "logger": "shop.access"},
-			"message": "GET /api/notes 0", "service": {"name": "PROJECT"}, "url": {"path": "/api/notes"}}`,
+		serial: documentSerial,
+		line:   documentLine,
 	},
+	"logstash": {
+		settings: func(r *repository, address string) {
+			r.configure("LOGSTASH_URL", "https://"+address)
+			r.configure("LOGSTASH_USER", "shipper")
+			r.configure("LOGSTASH_PASSWORD", logKey)
+		},
+		refusals: []int{http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusInternalServerError},
+		serial:   documentSerial,
+		line:     documentLine,
+	},
+}
+
+// documentLine is the first line as the Elastic Common Schema has it.
+const documentLine = `{"@timestamp": 0, "container": {"name": "app"}, "ecs": {"version": "8.17.0"}, "event": {"dataset": "PROJECT", "duration": 12500000},
+	"http": {"request": {"id": "request-0", "method": "GET"}, "response": {"status_code": 200}},
+	"labels": {"password": "[redacted]", "serial": 0}, "log": {"level": "INFO", "logger": "shop.access"},
+	"message": "GET /api/notes 0", "service": {"name": "PROJECT"}, "url": {"path": "/api/notes"}}`
+
+func documentSerial(document map[string]any) (any, bool) {
+	labels, _ := document["labels"].(map[string]any)
+	serial, found := labels["serial"]
+	return serial, found
 }
 
 // logServer is a destination that can be down.
@@ -135,8 +152,12 @@ func (s *logServer) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.down {
+		status := http.StatusServiceUnavailable
+		if among := len(s.kind.refusals); among > 0 {
+			status = s.kind.refusals[s.refused%among]
+		}
 		s.refused++
-		http.Error(w, "down", http.StatusServiceUnavailable)
+		http.Error(w, "down", status)
 		return
 	}
 	body, err := readBody(request)

@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// shippedTo are the destinations that a shipper sends to.
+var shippedTo = []string{"elk", "splunk", "datadog", "logstash"}
+
 // The lines come in two halves, of which the first meets a destination that fails, and the second a shipper that is killed.
 const (
 	firstLines = 30_000
@@ -65,7 +68,7 @@ const logStack = `services:
 // side is down for a while, which costs and doubles nothing; then the shipper is killed, which costs nothing either.
 func TestShipper(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"elk", "splunk", "datadog"} {
+	for _, name := range shippedTo {
 		if !thorough && name != "splunk" {
 			continue
 		}
@@ -75,9 +78,12 @@ func TestShipper(t *testing.T) {
 			project := fmt.Sprintf("e2e%d-logs-%s", os.Getpid(), name)
 			r := generate(t, "--logs", name, "--name", project, "--package", "shop", "--proxy", "none")
 			var search *searchNode
-			if name == "elk" {
+			switch name {
+			case "elk":
 				search = newSearchNode(r, project)
 				kind.receive = search.receive
+			case "logstash":
+				kind.receive = newLogstashInput().receive
 			}
 			s := newLogServer(t, kind)
 			address := strings.TrimPrefix(s.URL, "https://")
@@ -119,7 +125,7 @@ func TestShipper(t *testing.T) {
 			s.awaitLines(t, firstLines/3)
 			before := s.set(true)
 			if err := await(func() error {
-				if s.set(true) < before+2 {
+				if s.set(true) < before+max(2, len(kind.refusals)) {
 					return errors.New("nothing is sent again")
 				}
 				return nil
@@ -188,7 +194,7 @@ func TestShipperStaysOut(t *testing.T) {
 	if !thorough {
 		t.Skip("the images of the shipper are for make e2e-all")
 	}
-	for _, name := range []string{"elk", "splunk", "datadog"} {
+	for _, name := range shippedTo {
 		project := fmt.Sprintf("e2e%d-quiet-%s", os.Getpid(), name)
 		r := generate(t, "--logs", name, "--name", project, "--package", "shop")
 		r.leavesNothing(project)
@@ -206,7 +212,7 @@ func TestShipperStaysOut(t *testing.T) {
 // TestShipperOnKubernetes puts the manifests of the shipper together, and holds them against the API's types and what is known to go wrong.
 func TestShipperOnKubernetes(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"elk", "splunk", "datadog"} {
+	for _, name := range shippedTo {
 		r := generateForKubernetes(t, "--database", "postgres", "--logs", name)
 		file := filepath.Join(t.TempDir(), "shipper.yaml")
 		text := r.run(toolPath(t, "kustomize"), "build", "deploy/shipper")

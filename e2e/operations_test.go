@@ -11,7 +11,7 @@ import (
 var operations = struct{ secrets, metrics, logs, config, traces []string }{
 	secrets: []string{"env", "vault", "aws", "gcp", "kubernetes"},
 	metrics: []string{"prometheus", "datadog", "newrelic", "none"},
-	logs:    []string{"stdout", "elk", "splunk", "datadog"},
+	logs:    append([]string{"stdout"}, shippedTo...),
 	config:  configs,
 	traces:  []string{"none", "opentelemetry"},
 }
@@ -21,13 +21,13 @@ var operations = struct{ secrets, metrics, logs, config, traces []string }{
 func operationsRows() (rows [][]string) {
 	tracedWith := []string{"prometheus", "prometheus", "prometheus", "prometheus", "none"}
 	for i, secrets := range operations.secrets {
-		for j, metrics := range operations.metrics {
-			traces := "none"
+		for j, logs := range operations.logs {
+			metrics, traces := operations.metrics[(i+j)%4], "none"
 			if metrics == tracedWith[i] {
 				traces = "opentelemetry"
 			}
 			rows = append(rows, []string{
-				"--secrets", secrets, "--metrics", metrics, "--logs", operations.logs[(i+j)%4],
+				"--secrets", secrets, "--metrics", metrics, "--logs", logs,
 				"--config", operations.config[(i+2*j)%3], "--traces", traces,
 			})
 		}

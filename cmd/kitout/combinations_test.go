@@ -213,7 +213,7 @@ var words = map[string]string{
 	"metrics=prometheus":   `prometheus`,
 	"metrics=datadog":      `ddtrace`,
 	"metrics=newrelic":     `newrelic|new relic`,
-	"logs=elk":             `elasticsearch|kibana`,
+	"logs=logstash":        `logstash`,
 	"logs=splunk":          `splunk`,
 	"secrets=vault":        `hashicorp|hvac|\bvault\b`,
 	"secrets=aws":          `boto3|secretsmanager|aws secrets manager`,
@@ -222,8 +222,9 @@ var words = map[string]string{
 	"traces=opentelemetry": `opentelemetry|otel_|traceparent`,
 	"backup=continuous":    `litestream|pg_receivewal|mysqlbinlog|archive-database|archive_`,
 
-	"metrics=datadog|logs=datadog":      `datadog`,
-	"logs=elk|logs=splunk|logs=datadog": `rsyslog|shipper`,
+	"metrics=datadog|logs=datadog":                    `datadog`,
+	"logs=elk|logs=logstash":                          `elasticsearch|kibana`,
+	"logs=elk|logs=splunk|logs=datadog|logs=logstash": `rsyslog|shipper`,
 }
 
 // inspector looks at files, each text once.
