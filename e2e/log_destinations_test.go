@@ -106,7 +106,7 @@ var destinations = map[string]destination{
 		settings: func(r *repository, address string) {
 			r.configure("LOGSTASH_URL", "https://"+address)
 			r.configure("LOGSTASH_USER", "shipper")
-			r.configure("LOGSTASH_PASSWORD", logKey)
+			r.configure("LOGSTASH_PASSWORD", "'"+logstashPassword+"'")
 		},
 		refusals: []int{http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusInternalServerError},
 		serial:   documentSerial,

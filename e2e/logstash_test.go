@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// logstashPassword has what a configuration could take for its own syntax.
+const logstashPassword = logKey + ` "$HOME" \ +/`
+
 // logstashInput is Logstash's input for HTTP, in so far as a shipper meets it, with the places of the lines that it has taken.
 type logstashInput struct {
 	ids    map[string]string // by the message, which each line of the tests has for itself
@@ -23,7 +26,7 @@ func newLogstashInput() *logstashInput {
 // receive takes an array of events. A line that comes again must have the place that it had, by which Elasticsearch knows it.
 func (l *logstashInput) receive(request *http.Request, body []byte) (documents []map[string]any, answer string, err error) {
 	user, password, given := request.BasicAuth()
-	if request.Method != "POST" || request.Header.Get("Content-Type") != "application/json" || !given || user != "shipper" || password != logKey {
+	if request.Method != "POST" || request.Header.Get("Content-Type") != "application/json" || !given || user != "shipper" || password != logstashPassword {
 		return nil, "", fmt.Errorf("%s %s with %q", request.Method, request.URL, request.Header)
 	}
 	if err := json.Unmarshal(body, &documents); err != nil {
