@@ -23,7 +23,8 @@ type secretManager struct {
 	secretmanagerpb.UnimplementedSecretManagerServiceServer
 
 	mutex   sync.Mutex
-	payload []byte // of the newest version
+	payload []byte     // of the newest version
+	problem codes.Code // instead of it
 }
 
 func (m *secretManager) AccessSecretVersion(_ context.Context, request *secretmanagerpb.AccessSecretVersionRequest) (*secretmanagerpb.AccessSecretVersionResponse, error) {
@@ -32,10 +33,20 @@ func (m *secretManager) AccessSecretVersion(_ context.Context, request *secretma
 	if request.Name != googleSecret+"/versions/latest" {
 		return nil, grpcstatus.Errorf(codes.NotFound, "Secret Version [%s] not found.", request.Name)
 	}
+	if m.problem != codes.OK {
+		return nil, grpcstatus.Error(m.problem, m.problem.String())
+	}
 	return &secretmanagerpb.AccessSecretVersionResponse{
 		Name:    googleSecret + "/versions/1",
 		Payload: &secretmanagerpb.SecretPayload{Data: m.payload},
 	}, nil
+}
+
+// set changes what is answered.
+func (m *secretManager) set(problem codes.Code, payload []byte) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.problem, m.payload = problem, payload
 }
 
 // startGoogle starts a gRPC server of Secret Manager, and before it what turns HTTP into gRPC by the annotations of the service's
@@ -68,11 +79,15 @@ func (r *repository) startGoogle() manager {
 	return manager{
 		env: []string{"SECRETS_PATH=" + googleSecret, "SECRET_MANAGER_ENDPOINT=" + server.URL},
 		write: func(values map[string]string) {
-			held.mutex.Lock()
-			defer held.mutex.Unlock()
-			held.payload, _ = json.Marshal(values)
+			payload, _ := json.Marshal(values)
+			held.set(codes.OK, payload)
 		},
 		stop:    server.Close,
 		refusal: "SECRETS_PATH: Google Secret Manager does not give '" + googleSecret + "': ",
+		answers: map[string]func(){
+			"Forbidden":  func() { held.set(codes.PermissionDenied, nil) },
+			"NotFound":   func() { held.set(codes.NotFound, nil) },
+			"BadRequest": func() { held.set(codes.InvalidArgument, nil) },
+		},
 	}
 }

@@ -26,6 +26,8 @@ type manager struct {
 	stop func()
 	// refusal is what the service says then when it starts.
 	refusal string
+	// answers let it answer with an error, by the word that the runbook has for that.
+	answers map[string]func()
 	// confidential is what must not be shown besides the values.
 	confidential []string
 }
@@ -74,7 +76,6 @@ func (r *repository) rotates(kind string, held manager) {
 	if strings.Contains(strings.Join(held.env, " "), "METRICS_TOKEN") {
 		values["METRICS_TOKEN"] = strings.Repeat("3c", 20)
 	}
-	held.write(values)
 	confidential := append(held.confidential, keys[0], keys[1], passwordMark, secondPassword)
 	hides := func(what, output string) {
 		r.t.Helper()
@@ -89,6 +90,11 @@ func (r *repository) rotates(kind string, held manager) {
 	writeFile(r.t, r.path(".env"), "ALLOWED_HOSTS=127.0.0.1\nHTTPS=false\nWEB_CONCURRENCY=2\nPORT="+strconv.Itoa(port)+"\n")
 	r.env = append(r.env, "PROMETHEUS_MULTIPROC_DIR=")
 	production := r.with(append(held.env, "ENVIRONMENT=production", "SECRETS_TTL=3")...)
+	for word, answer := range held.answers {
+		answer()
+		production.fails(held.refusal+word, r.path(".venv/bin/python"), "-m", "shop.config")
+	}
+	held.write(values)
 	hides("migrate", production.make("migrate"))
 	shown := production.run(r.path(".venv/bin/python"), "-m", "shop.config")
 	hides("the table of settings", shown)
