@@ -245,7 +245,7 @@ func TestScreenOfIncompatible(t *testing.T) {
 func TestScreenOfImpossibleFlags(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
 	s := onScreen(t, "", 80, 24, append([]string{"new", dir, "--no-git", "--domain", "", "--deploy", "kubernetes", "--proxy", "none"}, mainFlags(t)...)...)
-	s.shows("Replicas cannot share", "/Database")
+	s.shows("The replicas on a cluster share", "/Database")
 	s.shows("/Database", enter)
 	s.shows("Where the rows live", "/more than one writer")
 	s.shows("/more than one writer", enter)
