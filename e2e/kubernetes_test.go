@@ -84,6 +84,12 @@ func TestKubernetesManifests(t *testing.T) {
 				if images := regexp.MustCompile(`(?m)^ *image: .*`).FindAllString(text, -1); !allContain(images, "@sha256:") {
 					t.Errorf("%s: images without a digest among %q", folder, images)
 				}
+				for _, job := range regexp.MustCompile(`(?s)kind: CronJob\n.*?\n  name: shop(\S+)\n`).FindAllStringSubmatch(text, -1) {
+					const longest, ofProject = 52, 40 // what the API takes, as it makes names of Jobs of it, and what kitout allows
+					if len(job[1]) > longest-ofProject {
+						t.Errorf("%s: the CronJob of a project with a long name ends in %s", folder, job[1])
+					}
+				}
 				if strings.Contains(text, "kind: Secret\n") {
 					t.Errorf("%s: a Secret is in it", folder)
 				}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +60,8 @@ var logstashOptions = map[string][]string{
 	"filter.drop":   {},
 	"filter.mutate": {"remove_field", "rename"},
 	"output.elasticsearch": {
-		"action", "api_key", "data_stream", "document_id", "hosts", "ilm_enabled", "index", "manage_template", "ssl_certificate_authorities",
+		"action", "api_key", "data_stream", "document_id", "hosts", "ilm_enabled", "index", "manage_template", "silence_errors_in_log",
+		"ssl_certificate_authorities",
 	},
 }
 
@@ -96,13 +98,15 @@ func TestLogstash(t *testing.T) {
 		"input.http.ssl_enabled":                  true,
 		"input.http.user":                         "${LOGSTASH_USER}",
 		"input.http.password":                     "${LOGSTASH_PASSWORD}",
+		"input.http.codec":                        []any{"json", []any{[]any{"ecs_compatibility", []any{"disabled"}}}},
+		"input.http.additional_codecs":            []any{},
 		"output.elasticsearch.index":              "logs-shop-default",
 		"output.elasticsearch.action":             "create",
 		"output.elasticsearch.document_id":        "%{[@metadata][id]}",
 		"output.elasticsearch.data_stream":        "false",
 		"output.elasticsearch.manage_template":    false,
 	} {
-		if values[option] != want {
+		if !reflect.DeepEqual(values[option], want) {
 			t.Errorf("%s is %v, and not %v", option, values[option], want)
 		}
 	}

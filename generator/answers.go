@@ -258,6 +258,15 @@ func (c *Catalog) Default(question *Question) []string {
 	return []string{question.Default}
 }
 
+// Defaults returns the choices of every question for a new application of which nothing is said.
+func (c *Catalog) Defaults() (map[string][]string, error) {
+	answers, err := c.Resolve("shop", nil)
+	if err != nil {
+		return nil, err
+	}
+	return answers.Choices, nil
+}
+
 // take stores one answer.
 func (c *Catalog) take(answers *Answers, key string, values []string, origin string) error {
 	if free := answers.free(key); free != nil {

@@ -279,8 +279,12 @@ func explainChoice(catalog *generator.Catalog, question, choice string) (*explai
 	if err != nil {
 		return nil, err
 	}
+	defaults, err := catalog.Defaults()
+	if err != nil {
+		return nil, err
+	}
 	e := &explainedChoice{
-		Question: question, Choice: choice, Default: catalog.Question(question).Default == choice, Title: layer.Title, Help: layer.Help,
+		Question: question, Choice: choice, Default: slices.Contains(defaults[question], choice), Title: layer.Title, Help: layer.Help,
 		Sections: layer.Sections, Requires: terms(layer.Requires), Conflicts: terms(layer.Conflicts), Prefers: terms(layer.Prefers), Reason: layer.Reason, Outside: append([]string{}, catalog.OutsideFiles(layer.ID)...),
 		Packages: []explainedItem{}, Settings: []explainedItem{}, Services: []explainedItem{}, Tasks: []explainedItem{},
 	}

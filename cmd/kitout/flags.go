@@ -19,22 +19,25 @@ type answerFlags struct {
 	given   map[string]string // questions and free answers by flag
 }
 
-// questions defines the flags of the questions and of free answers; catalog is nil when it could not be read. It returns the
-// values that --set may have.
-func (f *answerFlags) questions(cmd *cobra.Command, catalog *generator.Catalog, free []generator.FreeAnswer) (pairs []string) {
+// questions defines the flags of the questions, with the choices by default, and of free answers; catalog is nil when it could not be
+// read. It returns the values that --set may have.
+func (f *answerFlags) questions(cmd *cobra.Command, catalog *generator.Catalog, defaults map[string][]string, free []generator.FreeAnswer) (pairs []string) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	f.given = map[string]string{}
 	if catalog != nil {
 		for _, question := range catalog.Questions {
-			help, kind := question.Choices[0]+" (default)", "CHOICE"
-			if len(question.Choices) > 1 {
-				help += ", " + strings.Join(question.Choices[1:], ", ")
-			}
+			kind := "CHOICE"
 			if question.Several {
 				kind = "CHOICES" // a,b
 			}
-			define(flags, question.Name, kind, lowerFirst(question.Title)+": "+help)
+			choices := slices.Clone(question.Choices)
+			for i, choice := range choices {
+				if slices.Contains(defaults[question.Name], choice) || defaults == nil && choice == question.Default {
+					choices[i] += " (default)"
+				}
+			}
+			define(flags, question.Name, kind, lowerFirst(question.Title)+": "+strings.Join(choices, ", "))
 			mustComplete(cmd, question.Name, question.Choices)
 			for _, choice := range question.Choices {
 				pairs = append(pairs, question.Name+"="+choice)

@@ -84,9 +84,13 @@ Each question is a flag of kitout new, add and update.`,
 }
 
 func offered(catalog *generator.Catalog) ([]offeredQuestion, error) {
+	defaults, err := catalog.Defaults()
+	if err != nil {
+		return nil, err
+	}
 	var questions []offeredQuestion
 	for _, q := range catalog.Questions {
-		question := offeredQuestion{Name: q.Name, Title: q.Title, Help: q.Help, Default: q.Default, Several: q.Several, Main: q.Main, Facts: []declaredFact{}}
+		question := offeredQuestion{Name: q.Name, Title: q.Title, Help: q.Help, Default: defaults[q.Name][0], Several: q.Several, Main: q.Main, Facts: []declaredFact{}}
 		for _, name := range slices.Sorted(maps.Keys(q.Facts)) {
 			fact := q.Facts[name]
 			question.Facts = append(question.Facts, declaredFact{name, fact.Type, fact.By, fact.Help})

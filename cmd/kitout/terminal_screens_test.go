@@ -190,20 +190,29 @@ func TestScreens(t *testing.T) {
 	}
 }
 
-// TestScreenOfWhatIsRecommended wants that it follows from the framework.
+// TestScreenOfWhatIsRecommended wants that it follows from the framework, wherever that comes from.
 func TestScreenOfWhatIsRecommended(t *testing.T) {
-	for framework, keys := range map[string]string{"FastAPI": enter, "Django": down + enter} {
-		want := map[string]string{"FastAPI": "Pydantic Settings (recommended)", "Django": "Environment variables (recommended)"}[framework]
-		s := onScreen(t, "", 80, 24, "new", filepath.Join(t.TempDir(), "shop"), "--no-git")
-		s.shows("Start from", enter)
-		s.shows("The web framework", keys)
-		for _, question := range []string{"Database", "What locks", "What tests every change", "Domain"} {
-			s.shows(question, enter)
-		}
-		s.shows("Is it this?", "")
-		s.change("Settings")
-		s.shows(want, ctrlC)
-		s.ends(exitInterrupted)
+	for name, test := range map[string]struct{ start, framework, want string }{
+		"FastAPI": {enter, enter, "Pydantic Settings (recommended)"},
+		"Django":  {enter, down + enter, "Environment variables (recommended)"},
+		"preset":  {"/Django" + enter + enter, "", "Environment variables (recommended)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := onScreen(t, "", 80, 24, "new", filepath.Join(t.TempDir(), "shop"), "--no-git")
+			s.shows("Start from", test.start)
+			questions := []string{"What locks", "What tests every change", "Domain"}
+			if test.framework != "" {
+				s.shows("The web framework", test.framework)
+				questions = append([]string{"Where the rows live"}, questions...)
+			}
+			for _, question := range questions {
+				s.shows(question, enter)
+			}
+			s.shows("Is it this?", "")
+			s.change("Settings")
+			s.shows(test.want, ctrlC)
+			s.ends(exitInterrupted)
+		})
 	}
 }
 

@@ -215,7 +215,7 @@ func (s *Interview) ask(ctx context.Context, f field, place string) error {
 	if err != nil {
 		return err
 	}
-	recommended, err := s.recommended(f.key)
+	recommended, err := s.recommended(f.key, answers)
 	if err != nil {
 		return err
 	}
@@ -235,12 +235,17 @@ func (s *Interview) ask(ctx context.Context, f field, place string) error {
 	return nil
 }
 
-// recommended are the choices of a question beside what was asked of others, wherever that started from.
-func (s *Interview) recommended(key string) ([]string, error) {
+// recommended are the choices of a question beside the answers to the main ones, wherever those come from.
+func (s *Interview) recommended(key string, present *generator.Answers) ([]string, error) {
 	if s.Catalog.Question(key) == nil {
 		return nil, nil
 	}
 	others := maps.Clone(s.asked)
+	for _, question := range s.Catalog.Questions {
+		if question.Main {
+			others[question.Name] = present.Value(question.Name)
+		}
+	}
 	delete(others, key)
 	answers, err := s.Resolve(startKey, others)
 	if answers == nil {
