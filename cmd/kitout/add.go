@@ -66,7 +66,7 @@ func freeOfAdd() []generator.FreeAnswer { return slices.Concat(generator.FreeExi
 
 func (f *addFlags) define(cmd *cobra.Command, catalog *generator.Catalog) {
 	flags := cmd.Flags()
-	pairs := f.questions(cmd, catalog, nil, freeOfAdd())
+	pairs := f.questions(cmd, catalog, catalog.Default, freeOfAdd())
 	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")
 	f.defineSet(cmd, pairs)
 	libraryFlags(cmd, true)

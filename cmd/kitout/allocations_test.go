@@ -46,7 +46,7 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"version", 9_400},
 		{"options", 42_700},
-		{"__complete new --framework=", 17_200},
+		{"__complete new --framework=", 16_200},
 		{"new FOLDER --no-git", 106_000},
 		{"check FOLDER", 180_000},
 		{"diff FOLDER", 38_900},

@@ -19,9 +19,9 @@ type answerFlags struct {
 	given   map[string]string // questions and free answers by flag
 }
 
-// questions defines the flags of the questions, with the choices by default, and of free answers; catalog is nil when it could not be
-// read. It returns the values that --set may have.
-func (f *answerFlags) questions(cmd *cobra.Command, catalog *generator.Catalog, defaults map[string][]string, free []generator.FreeAnswer) (pairs []string) {
+// questions defines the flags of the questions and of free answers; catalog is nil when it could not be read. The help names what
+// byDefault returns. It returns the values that --set may have.
+func (f *answerFlags) questions(cmd *cobra.Command, catalog *generator.Catalog, byDefault func(*generator.Question) []string, free []generator.FreeAnswer) (pairs []string) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	f.given = map[string]string{}
@@ -31,13 +31,15 @@ func (f *answerFlags) questions(cmd *cobra.Command, catalog *generator.Catalog, 
 			if question.Several {
 				kind = "CHOICES" // a,b
 			}
-			choices := slices.Clone(question.Choices)
-			for i, choice := range choices {
-				if slices.Contains(defaults[question.Name], choice) || defaults == nil && choice == question.Default {
-					choices[i] += " (default)"
+			define(flags, question.Name, kind, "").describe = func() string {
+				choices := slices.Clone(question.Choices)
+				for i, choice := range choices {
+					if slices.Contains(byDefault(question), choice) {
+						choices[i] += " (default)"
+					}
 				}
+				return lowerFirst(question.Title) + ": " + strings.Join(choices, ", ")
 			}
-			define(flags, question.Name, kind, lowerFirst(question.Title)+": "+strings.Join(choices, ", "))
 			mustComplete(cmd, question.Name, question.Choices)
 			for _, choice := range question.Choices {
 				pairs = append(pairs, question.Name+"="+choice)

@@ -17,8 +17,9 @@ const (
 
 // value is a flag with a word that the help calls by its kind: --framework CHOICE.
 type value struct {
-	kind  string
-	words []string // all that were given, or the default
+	kind     string
+	words    []string      // all that were given, or the default
+	describe func() string // the help, where that takes reading; see described
 }
 
 var _ pflag.Value = (*value)(nil)
@@ -41,6 +42,21 @@ func define(flags *pflag.FlagSet, name, kind, help string) *value {
 	v := &value{kind: kind}
 	flags.Var(v, name, help)
 	return v
+}
+
+// described is a flag with its help, which only who prints it has read.
+func described(flag *pflag.Flag) *pflag.Flag {
+	if v, is := flag.Value.(*value); is && v.describe != nil {
+		flag.Usage = v.describe()
+	}
+	return flag
+}
+
+// describeAll gives the flags of all commands their help, for what reads it past usage.
+func describeAll(root *cobra.Command) {
+	for _, command := range root.Commands() {
+		command.Flags().VisitAll(func(flag *pflag.Flag) { described(flag) })
+	}
 }
 
 // section puts the flags that were defined since the last section under a title of the help.
@@ -88,7 +104,7 @@ func printFlags(w io.Writer, flags *pflag.FlagSet) {
 			sections[title] = pflag.NewFlagSet(title, pflag.ContinueOnError)
 			sections[title].SortFlags = false
 		}
-		sections[title].AddFlag(flag)
+		sections[title].AddFlag(described(flag))
 	})
 	for _, title := range titles {
 		heading := title
@@ -160,7 +176,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	if bare, is := errors.AsType[*pflag.ValueRequiredError](err); is {
-		problem.Flag, problem.Problem, problem.Hint = "--"+bare.GetFlag().Name, "needs a value", bare.GetFlag().Usage
+		problem.Flag, problem.Problem, problem.Hint = "--"+bare.GetFlag().Name, "needs a value", described(bare.GetFlag()).Usage
 	}
 	if invalid, is := errors.AsType[*pflag.InvalidValueError](err); is { // only flags of yes or no can be wrong
 		problem.Flag, problem.Problem = "--"+invalid.GetFlag().Name, fmt.Sprintf("%q is neither true nor false", invalid.GetValue())

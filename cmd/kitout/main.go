@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/kitout/kitout/cmd/internal/prompt"
@@ -111,6 +112,11 @@ func newRoot(s streams, args []string) *cobra.Command {
 	create := newNew(s, slices.Contains(args, "new")) // no other word leads to its flags
 	root.AddCommand(create, newAdd(s, slices.Contains(args, "add")), newCheck(s), newStatus(s), newDiff(s), newUpdate(s, slices.Contains(args, "update")), newUndo(s), newExplain(s),
 		newReplay(s), newServe(s), newOptions(s), newPresets(s), newLayer(s), newVersion(s), newCompletion(s), newMan(s))
+	if len(args) > 1 && args[0] == cobra.ShellCompRequestCmd {
+		if word := args[len(args)-1]; strings.HasPrefix(word, "-") && !strings.Contains(word, "=") { // a flag's name, which is shown with its help
+			describeAll(root)
+		}
+	}
 	return root
 }
 

@@ -29,6 +29,7 @@ func newMan(s streams) *cobra.Command {
 			s.library = library{} // but no layers of whoever makes the pages
 			root := newRoot(s, []string{"new", "add", "update"})
 			root.DisableAutoGenTag = true
+			describeAll(root)
 			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "kitout " + version(), Manual: "Kitout"}, args[0])
 		},
 	}

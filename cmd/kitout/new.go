@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/kitout/kitout/cmd/internal/prompt"
 	"github.com/kitout/kitout/generator"
@@ -70,11 +71,12 @@ preset, answers file, --set, flag.`,
 // define gives the command its flags; catalog is nil when it could not be read.
 func (f *newFlags) define(cmd *cobra.Command, catalog *generator.Catalog, library library) {
 	flags := cmd.Flags()
-	var defaults map[string][]string
-	if catalog != nil {
-		defaults, _ = catalog.Defaults() // what is wrong with a layer, the run tells
-	}
-	pairs := f.questions(cmd, catalog, defaults, generator.Free)
+	defaults := sync.OnceValue(func() map[string][]string {
+		defaults, _ := catalog.Defaults() // what is wrong with a layer, the run tells
+		return defaults
+	})
+	byDefault := func(question *generator.Question) []string { return defaults()[question.Name] }
+	pairs := f.questions(cmd, catalog, byDefault, generator.Free)
 	f.preset = define(flags, "preset", "NAME|FILE", "start from a named set of answers, or from a file of that form")
 	mustComplete(cmd, "preset", library.presetNames(), cobra.ShellCompDirectiveDefault)
 	f.answers = define(flags, "answers", "FILE", "read answers from a YAML file, one \"question: choice\" a line")

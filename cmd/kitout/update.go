@@ -65,7 +65,7 @@ have deleted stays deleted. kitout undo takes an update back.`,
 
 func (f *updateFlags) define(cmd *cobra.Command, catalog *generator.Catalog, free []generator.FreeAnswer) {
 	flags := cmd.Flags()
-	pairs := f.questions(cmd, catalog, nil, free)
+	pairs := f.questions(cmd, catalog, catalog.Default, free)
 	f.defineSet(cmd, pairs)
 	libraryFlags(cmd, false)
 	section(flags, "Free answers")
