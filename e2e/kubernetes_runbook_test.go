@@ -25,9 +25,6 @@ case "$*" in
 esac
 `
 
-// storedUntil asks whether the store has what was archived until the moment that is given.
-const storedUntil = `test "$(ls backups/archive/sealed/*-files-*.sha256 | sed 's/.*-files-//' | sort | tail -n 1)" \> "$0" && test -z "$(find backups/archive/sealed -name '*.unstored')"`
-
 // TestKubernetesRunbook loses what can be lost of a service on a cluster, and does as the document says.
 func TestKubernetesRunbook(t *testing.T) {
 	t.Parallel()
@@ -39,7 +36,7 @@ func TestKubernetesRunbook(t *testing.T) {
 			t.Parallel()
 			r := newRecovery(t, name, server, "cluster_"+name, "--deploy", "kubernetes", "--proxy", "none", "--logs", "elk")
 			r.hasPods()
-			r.hasStore()
+			r.keepsCopiesAt("127.0.0.1")
 			r.followsClusterRunbook()
 		})
 	}
@@ -51,10 +48,10 @@ func TestKubernetesRunbookOfMoments(t *testing.T) {
 	a := archivedHere(t, "mysql", "--deploy", "kubernetes", "--proxy", "none")
 	a.speaksKubectl(readFile(t, a.path("docs/production.md")))
 	pods := a.hasPods()
-	a.hasStore()
+	a.keepsCopiesAt("127.0.0.1")
 	begins := func(why string) {
 		a.start()
-		a.awaits(why, "bash", "-c", `scripts/archive --check && test -z "$(find backups/archive -maxdepth 1 -name 'restored*')"`)
+		a.awaits(why, "bash", "-c", archiveWhole)
 	}
 	a.sql("INSERT INTO notes VALUES (1, 'Bread <b>');")
 	a.upload("1")
@@ -85,14 +82,7 @@ func TestKubernetesRunbookOfMoments(t *testing.T) {
 	begins("the archive has a copy since the other restore")
 
 	now := time.Now().UTC().Format(stampForm)
-	arrived := func() error { _, err := a.try("bash", "-c", storedUntil, now); return err }
-	var err error
-	for range 3 { // it tells the store each minute, and on a busy machine later
-		if err = await(arrived); err == nil {
-			break
-		}
-	}
-	if err != nil {
+	if err := awaitMark(func() error { _, err := a.try("bash", "-c", storedUntil, now); return err }); err != nil {
 		t.Fatalf("the store has not what was archived until %s: %v", now, err)
 	}
 	moment = time.Now().UTC().Format(momentForm)
@@ -124,17 +114,6 @@ func (r *recovery) hasPods() string {
 	}
 	r.repository = r.with("PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + r.getenv("PATH"))
 	return program
-}
-
-// hasStore lets copies go to a store that speaks S3.
-func (r *recovery) hasStore() {
-	r.t.Helper()
-	s := newObjectStore(r.t, "127.0.0.1")
-	s.start()
-	for name, value := range map[string]string{"ENDPOINT": s.url(), "BUCKET": "copies", "ACCESS_KEY_ID": "shop", "SECRET_ACCESS_KEY": storeSecret} {
-		r.configure("BACKUP_S3_"+name, value)
-	}
-	r.run("bash", "-c", ". scripts/backup-set.sh; store mkdir store:copies")
 }
 
 // holdsRows compares the rows of today with those of before.

@@ -55,27 +55,37 @@ func TestRunbookOfMoments(t *testing.T) {
 	}
 }
 
+// archiveWhole asks whether the archive reaches to now, and has a copy of the database since the last restore.
+const archiveWhole = `scripts/archive --check && test -z "$(find backups/archive -maxdepth 1 -name 'restored*')"`
+
+// storedUntil asks whether the store has what was archived until the moment that is given.
+const storedUntil = `test "$(ls backups/archive/sealed/*-files-*.sha256 | sed 's/.*-files-//' | sort | tail -n 1)" \> "$0" && test -z "$(find backups/archive/sealed -name '*.unstored')"`
+
+// awaitMark waits for what the archive tells the store, which it does each minute, and later on a busy machine.
+func awaitMark(try func() error) (err error) {
+	for range 3 {
+		if err = await(try); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // archivesUntilNow waits until the archive of a running stack reaches to now, and with stored, the store as well.
 func (r *repository) archivesUntilNow(stored bool) {
 	r.t.Helper()
 	now := time.Now().UTC().Format(stampForm)
-	reaches := `test "$(cat backups/archive/live/*/reached | sort | tail -n 1)" \> "$0" && scripts/archive --check && test -z "$(find backups/archive -maxdepth 1 -name 'restored*')"`
+	reaches := `test "$(cat backups/archive/live/*/reached | sort | tail -n 1)" \> "$0" && ` + archiveWhole
 	if stored { // what was brought there last says to where it reaches
 		reaches = storedUntil
 	}
-	var err error
-	for range 3 { // it tells the store each minute
-		if err = await(func() error {
-			said, err := r.try("docker", "compose", "exec", "--no-TTY", "archive", "bash", "-c", reaches, now)
-			if err != nil {
-				return fmt.Errorf("%w: %s", err, tail(said))
-			}
-			return nil
-		}); err == nil {
-			break
+	if err := awaitMark(func() error {
+		said, err := r.try("docker", "compose", "exec", "--no-TTY", "archive", "bash", "-c", reaches, now)
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, tail(said))
 		}
-	}
-	if err != nil {
+		return nil
+	}); err != nil {
 		r.t.Fatalf("the archive does not reach to %s: %v\n%s", now, err, tail(r.compose("logs", "archive")))
 	}
 }
@@ -144,8 +154,13 @@ func (r *repository) followsRunbook(c *client, framework, database string) {
 // keepsCopies has the backups of the stack go to a store of this test.
 func (r *repository) keepsCopies() {
 	r.t.Helper()
-	gateway := strings.TrimSpace(r.run("docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"))
-	store := newObjectStore(r.t, gateway)
+	r.keepsCopiesAt(strings.TrimSpace(r.run("docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")))
+}
+
+// keepsCopiesAt has backups go to a store of this test that listens on the address.
+func (r *repository) keepsCopiesAt(address string) {
+	r.t.Helper()
+	store := newObjectStore(r.t, address)
 	store.start()
 	for name, value := range map[string]string{"ENDPOINT": store.url(), "BUCKET": "copies", "ACCESS_KEY_ID": "shop", "SECRET_ACCESS_KEY": storeSecret} {
 		r.configure("BACKUP_S3_"+name, value)
