@@ -92,12 +92,31 @@ func (r *repository) backsUp(data store, s *service) {
 
 	r.run("scripts/verify", "latest")
 	r.fails("nothing was touched", "scripts/restore", "latest") // nobody can be asked
+	r.restoresBeside(data)
 	r.run("scripts/restore", "--yes", "latest")
 	if kept := r.look(data); kept.names == saved.names {
 		r.t.Error("the restore has kept no database")
 	}
 	r.run("scripts/restore", "--yes", "--forget")
 	r.unchanged("backup, restore and forget", data, saved)
+}
+
+// restoresBeside has a restore leave the data in use alone, by a name of its own that no other one has.
+func (r *repository) restoresBeside(data store) {
+	r.t.Helper()
+	now := r.look(data)
+	r.fails("unknown argument --beside=", "scripts/restore", "--yes", "--beside=", "latest")
+	r.fails("--beside=Not-one: ", "scripts/restore", "--yes", "--beside=Not-one", "latest")
+	r.unchanged("what was refused", data, now)
+	r.run("scripts/restore", "--yes", "--beside=lost", "latest")
+	beside := r.look(data)
+	if !strings.Contains(beside.names, "_beside_lost") {
+		r.t.Errorf("there is no database beside: %s", beside.names)
+	}
+	r.fails("is there already", "scripts/restore", "--yes", "--beside=lost", "latest")
+	r.unchanged("a second restore beside", data, beside)
+	r.run("scripts/restore", "--yes", "--forget")
+	r.unchanged("a restore beside", data, now)
 }
 
 // set is the path of the newest backup.

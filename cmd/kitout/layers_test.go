@@ -114,3 +114,22 @@ func ruleFits(layer, pattern string) bool {
 	})
 	return found
 }
+
+var leavesEarly = regexp.MustCompile(`[^|]\|\s*grep\b[^|\n]*\s(--quiet|--silent|-[A-Za-z]*q)`)
+
+// TestPipesAreRead keeps a grep that leaves with the first line it finds from the end of a pipe: what still writes is ended for
+// it, and the pipe has then failed, as scripts have set pipefail, though the line is there. It fails on busy machines alone.
+func TestPipesAreRead(t *testing.T) {
+	must(t, fs.WalkDir(templates.FS, ".", func(file string, entry fs.DirEntry, err error) error {
+		must(t, err)
+		if entry.IsDir() {
+			return nil
+		}
+		data, err := fs.ReadFile(templates.FS, file)
+		must(t, err)
+		for _, pipe := range leavesEarly.FindAllString(string(data), -1) {
+			t.Errorf("%s: %q: give grep the whole text by <<<", file, pipe)
+		}
+		return nil
+	}))
+}

@@ -172,13 +172,14 @@ db_drop() {
 # db_swap URL NEW OLD: the tables of NEW take the place of those of the URL's database, which are kept in OLD. One
 # statement moves them all, because a database cannot be renamed. Done already, it does nothing.
 db_swap() {
-  local name database table moves='' fixed left
+  local name database table moves='' fixed left there
   name=$(db_name "$1") || return
   left=$(sql "$1" '' <<SQL
 SELECT count(*) FROM information_schema.tables WHERE table_schema = $(string "$2")
 SQL
   ) || return
-  if [ "$left" = 0 ] && db_list "$1" "$name" | grep -Fqx "$name"; then
+  there=$(db_list "$1" '') || return
+  if [ "$left" = 0 ] && grep -Fqx "$name" <<<"$there"; then
     db_drop "$1" "$2"
     return
   fi
@@ -196,8 +197,9 @@ SQL
     echo "views, triggers, routines and events cannot be moved: let DATABASE_URL name the new database instead, $2" >&2
     return 1
   fi
-  db_list "$1" "$name" | grep -Fqx "$name" || db_create "$1" "$name" || return
-  db_list "$1" "$3" | grep -Fqx "$3" || db_create "$1" "$3" || return
+  for database in "$name" "$3"; do
+    grep -Fqx "$database" <<<"$there" || db_create "$1" "$database" || return
+  done
   for database in "$name" "$2"; do
     while IFS= read -r table; do
       moves+=",$(quoted "$database").$(quoted "$table") TO "

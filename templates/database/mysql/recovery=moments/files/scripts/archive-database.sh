@@ -10,7 +10,7 @@ server=''
 archive_sql() { sql "$archive_url" ''; }
 
 # supports PROGRAM OPTION
-supports() { "$1" --no-defaults --verbose --help 2>/dev/null | grep -q -e "$2"; }
+supports() { grep -q -e "$2" <<<"$("$1" --no-defaults --verbose --help 2>/dev/null)"; }
 
 binlog_program() { command -v mariadb-binlog || command -v mysqlbinlog; }
 server_program() { command -v mariadbd || command -v mysqld; }
@@ -144,7 +144,8 @@ archive_recover() {
   # The statements of a restore move tables between databases, of which the archive follows one alone
   only=(--no-defaults)
   [ -z "$1" ] || only+=(--stop-datetime="$(tr -d Z <<<"${1/T/ }")")
-  if TZ=UTC "$binlog" "${only[@]}" --base64-output=decode-rows "${logs[@]}" | grep -q '^RENAME TABLE .*_restore_'; then
+  if TZ=UTC "$binlog" "${only[@]}" --base64-output=decode-rows "${logs[@]}" |
+    awk '/^RENAME TABLE .*_restore_/ { found = 1 } END { exit !found }'; then
     echo 'a backup was restored shortly before that moment, and no copy to begin from was made yet: take a moment before it, or a later one' >&2
     return 1
   fi
