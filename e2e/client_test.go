@@ -119,6 +119,20 @@ func (c *client) patiently(method, path string, send func() (answer, error)) ans
 	return a
 }
 
+// awaitReady waits until the service is ready: the proxy looks for a new container's address every five seconds.
+func (c *client) awaitReady(after string) {
+	c.t.Helper()
+	if err := await(func() error {
+		a, err := c.try("GET", "/readyz", "")
+		if err == nil && a.status != http.StatusOK {
+			err = fmt.Errorf("status %d", a.status)
+		}
+		return err
+	}); err != nil {
+		c.t.Fatalf("the service is not ready after %s: %v", after, err)
+	}
+}
+
 func (c *client) get(path string, headers ...string) answer {
 	c.t.Helper()
 	return c.do("GET", path, "", headers...)

@@ -216,6 +216,7 @@ func (r *repository) restoresInside(c *client) {
 	}
 	r.run("docker", "rm", name)
 	r.up()
+	c.awaitReady("a restore")
 	if titles := c.titles(); !slices.Equal(titles, saved) {
 		r.t.Errorf("restored the notes %q, not %q", titles, saved)
 	}
@@ -242,16 +243,7 @@ func (r *repository) changesPassword(c *client) {
 	if password := readFile(r.t, r.path("secrets/database_password")); password == old || len(password) != 64 {
 		r.t.Errorf("the new password has %d characters", len(password))
 	}
-	// The proxy looks for the new container's address every five seconds
-	if err := await(func() error {
-		a, err := c.try("GET", "/readyz", "")
-		if err == nil && a.status != 200 {
-			err = fmt.Errorf("status %d", a.status)
-		}
-		return err
-	}); err != nil {
-		r.t.Errorf("ready with another password: %v", err)
-	}
+	c.awaitReady("another password")
 }
 
 // stopsCleanly expects every container to end by itself on its stop signal, well within its grace.

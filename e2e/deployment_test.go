@@ -406,7 +406,7 @@ func (d *deployment) givesUp(told string) {
 	script := strings.Replace(strings.Join(steps, " &&"), "run --rm restore", "run --rm --no-TTY restore --yes", 1)
 	d.says("bash", "-c", script)
 	d.says("scripts/rollback")
-	d.site.expect("ready after the way back", d.site.get("/readyz"), 200)
+	d.site.awaitReady("the way back")
 }
 
 // logHas holds the log of releases against what has happened.

@@ -83,12 +83,14 @@ func TestExisting(t *testing.T) {
 				}
 			}
 			up.up()
+			c.awaitReady("the loss")
 			if strings.Contains(status(t, "read", c.get(app.list), 200), "lamp") {
 				t.Error("the data was not lost: there is nothing to prove")
 			}
 			up.compose("stop", "app")
 			up.compose("run", "--rm", "--no-TTY", "restore", "--yes", "latest")
 			up.up()
+			c.awaitReady("a restore")
 			if !strings.Contains(status(t, "read", c.get(app.list), 200), "lamp") {
 				t.Error("the restore did not bring back what was written")
 			}

@@ -182,12 +182,7 @@ func (r *repository) loses(volumes ...string) {
 // holds waits until the service is ready, and expects these notes.
 func (c *client) holds(after string, titles []string) {
 	c.t.Helper()
-	if err := await(func() error {
-		_, err := c.try("GET", "/readyz", "")
-		return err
-	}); err != nil {
-		c.t.Fatal(err)
-	}
+	c.awaitReady(after)
 	if now := c.titles(); !slices.Equal(now, titles) {
 		c.t.Errorf("%s: the notes are %q, not %q", after, now, titles)
 	}
