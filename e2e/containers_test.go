@@ -246,14 +246,10 @@ func (r *repository) changesPassword(c *client) {
 	c.awaitReady("another password")
 }
 
-// stopsCleanly expects every container to end by itself on its stop signal, well within its grace.
+// stopsCleanly expects every container to end by itself on its stop signal: one that is killed at the end of its grace says so.
 func (r *repository) stopsCleanly() {
 	r.t.Helper()
-	start := time.Now()
 	r.compose("stop")
-	if took := time.Since(start); took > grace {
-		r.t.Errorf("docker compose stop took %v", took)
-	}
 	for line := range strings.Lines(r.inspect("{{.Name}} {{.State.ExitCode}} {{.State.OOMKilled}}")) {
 		if !strings.HasSuffix(strings.TrimSpace(line), " 0 false") {
 			r.t.Errorf("not stopped cleanly: %s", line)
