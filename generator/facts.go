@@ -232,7 +232,7 @@ func (l *Layer) each(add func(list, name string, when []Condition, item map[stri
 	for _, x := range l.Services {
 		item := map[string]any{
 			"name": x.Name, "image": x.Image, "port": x.Port, "health": x.Health, "command": x.Command,
-			"environment": toAny(x.Environment), "volumes": toAny(x.Volumes), "networks": x.Networks,
+			"environment": toAny(x.Environment), "volumes": toAny(x.Volumes), "shm_size": x.SharedSize, "networks": x.Networks,
 		}
 		if err := add("services", x.Name, x.When, item); err != nil {
 			return err

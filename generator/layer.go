@@ -90,6 +90,7 @@ type Service struct {
 	Command     string            `yaml:"command"`
 	Environment map[string]string `yaml:"environment"`
 	Volumes     map[string]string `yaml:"volumes"`
+	SharedSize  string            `yaml:"shm_size"` // of /dev/shm, as Compose writes it; empty for the engine's 64 MiB
 	Networks    []string          `yaml:"networks"`
 	When        []Condition       `yaml:"when"`
 }

@@ -73,7 +73,8 @@ db_check() {
 }
 
 db_version() {
-  echo "PostgreSQL $(sql "$1" postgres <<<'SHOW server_version')"
+  local version
+  version=$(sql "$1" postgres <<<'SHOW server_version') && echo "PostgreSQL $version"
 }
 
 db_client() {
@@ -150,11 +151,11 @@ db_swap() {
     sql "$1" postgres "name=$name" "new=$2" <<<'ALTER DATABASE :"new" RENAME TO :"name"'
     return
   fi
-  # A database with sessions cannot be renamed: end them, and let none begin meanwhile.
+  # A database with sessions cannot be renamed: end them, and let none begin meanwhile. The server's own processes end themselves.
   sql "$1" postgres "name=$name" "new=$2" "old=$3" <<'SQL' && return
 ALTER DATABASE :"name" ALLOW_CONNECTIONS false;
 BEGIN;
-SELECT count(pg_terminate_backend(pid, 5000)) AS ended FROM pg_stat_activity WHERE datname = :'name' \gset
+SELECT count(pg_terminate_backend(pid, 5000)) AS ended FROM pg_stat_activity WHERE datname = :'name' AND backend_type = 'client backend' \gset
 ALTER DATABASE :"name" RENAME TO :"old";
 ALTER DATABASE :"new" RENAME TO :"name";
 COMMIT;
