@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -160,6 +161,19 @@ func (r *repository) inspect(format string) string {
 	return r.run("docker", append([]string{"inspect", "--format", format}, ids...)...)
 }
 
+// hasLogged waits until a service has logged a text: what it wrote just now may still be on the way.
+func (r *repository) hasLogged(service, text string) {
+	r.t.Helper()
+	if err := await(func() error {
+		if output := r.compose("logs", service); !strings.Contains(output, text) {
+			return fmt.Errorf("%s has not logged %q:\n%s", service, text, tail(output))
+		}
+		return nil
+	}); err != nil {
+		r.t.Error(err)
+	}
+}
+
 // unchangedByUp starts what is up already.
 func (r *repository) unchangedByUp() {
 	r.t.Helper()
@@ -177,19 +191,43 @@ func (r *repository) rollsOut(project string) {
 		return regexp.MustCompile(`(?m)^/\S*-app-\d+ .*\n`).ReplaceAllString(r.containers(), "")
 	}
 	application := func() string { return r.compose("ps", "--quiet", "app") }
-	beside, before, since := others(), application(), time.Now()
+	beside, before := others(), application()
+	started := r.startsOf(project, "migrate")
 	r.run("scripts/rollout", "--no-build")
-	started := strings.Fields(r.run("docker", "events", "--since", since.Format(time.RFC3339Nano), "--until", time.Now().Format(time.RFC3339Nano),
-		"--filter", "event=start", "--filter", "label=com.docker.compose.project="+project,
-		"--filter", "label=com.docker.compose.service=migrate", "--format", "{{.Actor.ID}}"))
-	if len(started) != 1 {
-		r.t.Errorf("a roll-out migrates %d times", len(started))
+	if ids := started(); len(ids) != 1 {
+		r.t.Errorf("a roll-out migrates %d times", len(ids))
 	}
 	if after := application(); after == before || len(strings.Fields(after)) != 1 {
 		r.t.Errorf("the application is %q after a roll-out, and was %q", after, before)
 	}
 	if after := others(); after != beside {
 		r.t.Errorf("a roll-out changed other containers: before\n%s\nafter\n%s", beside, after)
+	}
+}
+
+// startsOf follows a service's containers as they start, since the engine forgets all but its last 256 events. What it returns waits
+// for the first one, and has the ids of all until then.
+func (r *repository) startsOf(project, service string) func() []string {
+	r.t.Helper()
+	var output lockedBuffer
+	events := r.command(r.t.Context(), "docker", "events", "--since", time.Now().Format(time.RFC3339Nano), "--filter", "event=start",
+		"--filter", "label=com.docker.compose.project="+project, "--filter", "label=com.docker.compose.service="+service,
+		"--format", "{{.Actor.ID}}")
+	events.Stdout, events.Stderr = &output, &output
+	if err := events.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	return func() []string {
+		r.t.Helper()
+		_ = await(func() error {
+			if output.String() == "" {
+				return errors.New("none has started")
+			}
+			return nil
+		})
+		_ = events.Process.Kill()
+		_ = events.Wait()
+		return strings.Fields(output.String())
 	}
 }
 

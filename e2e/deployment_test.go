@@ -102,7 +102,7 @@ func newDeployment(t *testing.T, name string, flags ...string) *deployment {
 // serves starts a server, which ends with the test, and waits for its port.
 func (d *deployment) serves(cmd *exec.Cmd, address string) {
 	d.t.Helper()
-	var output bytes.Buffer
+	var output lockedBuffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		d.t.Fatal(err)

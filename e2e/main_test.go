@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -87,7 +88,8 @@ func await(try func() error) error {
 	}
 }
 
-// freePort is a TCP port of the loopback address that nothing uses at the moment.
+// freePort is a TCP port that nothing uses at the moment, and nobody else is given: below those that connections and listeners take
+// without asking for one, as it may be bound minutes later.
 func freePort(t testing.TB) int {
 	t.Helper()
 	port, err := findPort()
@@ -97,13 +99,24 @@ func freePort(t testing.TB) int {
 	return port
 }
 
-func findPort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+const firstPort, lastPort = 20_000, 32_000
+
+// portsGiven counts from another number in each process.
+var portsGiven = func() *atomic.Int64 {
+	var given atomic.Int64
+	given.Store(int64(os.Getpid()) * 101)
+	return &given
+}()
+
+func findPort() (port int, err error) {
+	for range lastPort - firstPort {
+		port = firstPort + int(portsGiven.Add(1)%(lastPort-firstPort))
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			return port, listener.Close()
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return 0, err
 }
 
 func readFile(t testing.TB, name string) string {
