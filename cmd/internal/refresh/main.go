@@ -1,5 +1,5 @@
 // Command refresh renews what generated repositories pin, proves the outcome, and reports what changed: the packages, by a new
-// resolution, and the actions, hooks and images, by a list that somebody has looked up.
+// resolution, and the actions, hooks and images, by a list that somebody has looked up. The tests' own images follow.
 //
 //	go run ./cmd/internal/refresh [--dry-run] LIST
 package main
@@ -14,10 +14,9 @@ import (
 )
 
 const (
-	templates = "templates"
-	table     = "generator/lock/packages.txt"
-	audit     = "generator/lock/audit.txt"
-	outcome   = "build/refresh.md"
+	table   = "generator/lock/packages.txt"
+	audit   = "generator/lock/audit.txt"
+	outcome = "build/refresh.md"
 )
 
 func main() {
@@ -50,7 +49,7 @@ func run(list string, dryRun bool) error {
 	}
 	r := report{}
 	if dryRun {
-		if r.pins, r.left, err = bump(templates, pins, false); err != nil {
+		if r.pins, r.left, err = bump(places, pins, false); err != nil {
 			return err
 		}
 		fmt.Print(r.pinned())
@@ -95,7 +94,7 @@ func steps(pins map[string]pin, r *report) []step {
 		}})
 	}
 	return append(all, step{"the list of pins", func() (err error) {
-		r.pins, r.left, err = bump(templates, pins, true)
+		r.pins, r.left, err = bump(places, pins, true)
 		return err
 	}}, target("golden"), target("test"))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -52,34 +53,51 @@ var (
 	sourcePin = regexp.MustCompile(`([A-Za-z0-9][\w.-]*/[\w.-]+)((?:/[\w./-]+)?@|\n\s+rev: )([0-9a-f]{40})(\s+# (?:frozen: )?)(\S+)`)
 	// An image by its tag: what precedes, name, tag
 	imagePin = regexp.MustCompile(`(?m)((?:^\s*(?:- )?image: |^\s*services: \["|^FROM |COPY --from=|^# syntax=))((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
+	// The same in a word of its own, which may be something else
+	imageWord = regexp.MustCompile(`(^|[\s"])((?:[\w.-]+/)*[\w.-]+):([\w][\w.-]*)`)
 )
+
+// place is a folder whose files pin something, and what renews the text of one.
+type place struct {
+	folder string
+	renew  func(*bumper, string) string
+}
+
+var places = []place{
+	{"templates", (*bumper).pins},
+	// They run on the images that the templates pin
+	{"e2e", (*bumper).words},
+	{".ci", (*bumper).words},
+}
 
 // change is one pin in one file: what it was, and what it is.
 type change struct{ file, name, from, to string }
 
-// bump lets the templates pin what the list says, and returns what that changes, sorted, and what stays: what the list does not have, and
+// bump lets the places pin what the list says, and returns what that changes, sorted, and what stays: what the list does not have, and
 // where it has a tag that cannot be compared. Nothing goes back to an older version. Without write no file is touched.
-func bump(folder string, pins map[string]pin, write bool) (changes []change, left []string, err error) {
-	err = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		b := bumper{file: filepath.ToSlash(file), pins: pins}
-		text := b.images(b.sources(string(data)))
-		changes, left = append(changes, b.changes...), append(left, b.left...)
-		if !write || text == string(data) {
-			return nil
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(file, []byte(text), info.Mode().Perm())
-	})
+func bump(places []place, list map[string]pin, write bool) (changes []change, left []string, err error) {
+	for _, place := range places {
+		err = errors.Join(err, filepath.WalkDir(place.folder, func(file string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			b := bumper{file: filepath.ToSlash(file), list: list}
+			text := place.renew(&b, string(data))
+			changes, left = append(changes, b.changes...), append(left, b.left...)
+			if !write || text == string(data) {
+				return nil
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(file, []byte(text), info.Mode().Perm())
+		}))
+	}
 	slices.SortFunc(changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.file, b.file)) })
 	slices.Sort(left)
 	return changes, slices.Compact(left), err
@@ -88,14 +106,14 @@ func bump(folder string, pins map[string]pin, write bool) (changes []change, lef
 // bumper renews the pins of one file.
 type bumper struct {
 	file    string
-	pins    map[string]pin
+	list    map[string]pin
 	changes []change
 	left    []string
 }
 
 // next returns what a name is to be pinned to, or false if it stays.
 func (b *bumper) next(name, tag string, source bool) (pin, bool) {
-	next, listed := b.pins[name]
+	next, listed := b.list[name]
 	if !listed || source && next.commit == "" {
 		b.left = append(b.left, name+" "+tag+": not looked up")
 		return pin{}, false
@@ -115,6 +133,17 @@ func (b *bumper) next(name, tag string, source bool) (pin, bool) {
 	return next, true
 }
 
+// pins renews what stands where only a pin can.
+func (b *bumper) pins(text string) string { return b.images(imagePin, b.sources(text)) }
+
+// words renews the images of the list, and says nothing of the other words.
+func (b *bumper) words(text string) string {
+	left := b.left
+	text = b.images(imageWord, text)
+	b.left = left
+	return text
+}
+
 func (b *bumper) sources(text string) string {
 	return sourcePin.ReplaceAllStringFunc(text, func(found string) string {
 		part := sourcePin.FindStringSubmatch(found)
@@ -126,9 +155,9 @@ func (b *bumper) sources(text string) string {
 	})
 }
 
-func (b *bumper) images(text string) string {
-	return imagePin.ReplaceAllStringFunc(text, func(found string) string {
-		part := imagePin.FindStringSubmatch(found)
+func (b *bumper) images(pattern *regexp.Regexp, text string) string {
+	return pattern.ReplaceAllStringFunc(text, func(found string) string {
+		part := pattern.FindStringSubmatch(found)
 		next, renew := b.next(part[2], part[3], false)
 		if !renew {
 			return found

@@ -5,19 +5,28 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-const templatesHere = "../../../templates"
+// here are the places, from this folder.
+var here = func() (here []place) {
+	for _, place := range places {
+		place.folder = "../../../" + place.folder
+		here = append(here, place)
+	}
+	return here
+}()
 
 var commit = strings.Repeat("0123456789", 4)
 
 // TestBump wants the lines that pin what the list names to change, and no other one.
 func TestBump(t *testing.T) {
 	folder := t.TempDir()
+	there := []place{{folder, (*bumper).pins}}
 	files := map[string]string{
 		"ci.yml":       "      - uses: actions/checkout@" + strings.Repeat("a", 40) + "  # v6.0.0\n      - uses: github/codeql-action/upload-sarif@" + strings.Repeat("b", 40) + "  # v4.1.0\n",
 		"hooks.yaml":   "  - repo: https://github.com/pre-commit/pre-commit-hooks\n    rev: " + strings.Repeat("c", 40) + "  # frozen: v5.0.0\n    hooks: []\n",
@@ -35,7 +44,7 @@ func TestBump(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dry, left, err := bump(folder, pins, false)
+	dry, left, err := bump(there, pins, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +54,7 @@ func TestBump(t *testing.T) {
 	if diff := cmp.Diff(files, read(t, folder)); diff != "" {
 		t.Errorf("a dry run writes:\n%s", diff)
 	}
-	changes, _, err := bump(folder, pins, true)
+	changes, _, err := bump(there, pins, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,14 +72,14 @@ func TestBump(t *testing.T) {
 	if diff := cmp.Diff(want, read(t, folder)); diff != "" {
 		t.Error(diff)
 	}
-	if again, _, err := bump(folder, pins, true); err != nil || len(again) > 0 {
+	if again, _, err := bump(there, pins, true); err != nil || len(again) > 0 {
 		t.Errorf("a second run changes %v, %v", again, err)
 	}
 }
 
 // TestPinsAreSeen wants every commit that the templates pin to be one that a list can renew, and the images of other projects.
 func TestPinsAreSeen(t *testing.T) {
-	_, seen, err := bump(templatesHere, map[string]pin{}, false)
+	_, seen, err := bump(here, map[string]pin{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +91,7 @@ func TestPinsAreSeen(t *testing.T) {
 			t.Errorf("%s is not among %q", name, seen)
 		}
 	}
-	err = filepath.WalkDir(templatesHere, func(file string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(here[0].folder, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -96,6 +105,42 @@ func TestPinsAreSeen(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestImagesOfTestsFollow wants the tests, and what brings an engine up for them, to name the images that the templates pin, and to be
+// renewed with them, but for what is no image of the list.
+func TestImagesOfTestsFollow(t *testing.T) {
+	list := map[string]pin{}
+	_, pinned, err := bump(here[:1], list, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range pinned {
+		name, _, _ := strings.Cut(left, " ")
+		list[name] = pin{tag: "999"}
+	}
+	changes, _, err := bump(here[1:], list, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewed := map[string]bool{}
+	for _, change := range changes {
+		renewed[strings.TrimPrefix(change.file, "../../../")+" "+change.name] = true
+		if is := change.name + " " + change.from + ": not looked up"; !slices.Contains(pinned, is) {
+			t.Errorf("%s runs on %s:%s, which no template pins", change.file, change.name, change.from)
+		}
+	}
+	for _, name := range []string{"e2e/mysql_test.go mysql", "e2e/linters_test.go nginx", ".ci/run postgres", ".ci/run mysql", ".ci/run docker/dockerfile"} {
+		if !renewed[name] {
+			t.Errorf("%s is not among %v", name, renewed)
+		}
+	}
+
+	b := bumper{list: map[string]pin{"mysql": {tag: "9.8"}}}
+	text := b.words("up mysql:9.7 redis:8\nconst image = \"mysql:9.7\" // not local/mysql:9.7, mysql+x:9.7 or 127.0.0.1:80\n")
+	if want := "up mysql:9.8 redis:8\nconst image = \"mysql:9.8\" // not local/mysql:9.7, mysql+x:9.7 or 127.0.0.1:80\n"; text != want || len(b.changes) != 2 || b.left != nil {
+		t.Errorf("%s%v %q", text, b.changes, b.left)
 	}
 }
 
