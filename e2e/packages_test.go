@@ -6,16 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 )
-
-// goreleaserVersion is the newest one that this version of Go builds.
-const goreleaserVersion = "v2.14.3"
 
 // TestWheel packs the command as a release does, installs the wheel where nothing can be downloaded, and writes a repository with it.
 func TestWheel(t *testing.T) {
@@ -93,49 +88,5 @@ func TestImageOfTheCommand(t *testing.T) {
 	}
 	if owner := makefile.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Getuid() {
 		t.Errorf("the repository belongs to %d", owner)
-	}
-}
-
-// TestRelease makes all that a release publishes but signatures, lists of contents and the image, which need more than this machine,
-// and uses the packages of this machine.
-func TestRelease(t *testing.T) {
-	if !thorough {
-		t.Skip("what makes releases takes minutes to build: it is for make e2e-all")
-	}
-	t.Parallel()
-	r := &repository{t: t, dir: t.TempDir(), env: environment()}
-	r.with("GOBIN="+r.path("bin")).run("go", "install", "github.com/goreleaser/goreleaser/v2@"+goreleaserVersion)
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.run("git", "clone", "--quiet", root, "kitout")
-	r.run("bash", "-c", `git -C "$1" diff --binary HEAD | git -C kitout apply --allow-empty`, "changes", root)
-	clone := &repository{t: t, dir: r.path("kitout"), env: r.env}
-	clone.run("git", "tag", "v1.2.3")
-	goreleaser := r.path("bin/goreleaser")
-	clone.run(goreleaser, "check")
-	clone.run(goreleaser, "release", "--snapshot", "--clean", "--skip=sign,sbom,docker")
-
-	clone.run("bash", "-c", "cd dist && sha256sum --quiet --check checksums.txt")
-	for file, archives := range map[string]int{"scoop/kitout.json": 2, "homebrew/Casks/kitout.rb": 4} {
-		if hashes := regexp.MustCompile(`\b[0-9a-f]{64}\b`).FindAllString(readFile(t, clone.path("dist/"+file)), -1); len(hashes) != archives ||
-			slices.ContainsFunc(hashes, func(hash string) bool { return !strings.Contains(readFile(t, clone.path("dist/checksums.txt")), hash) }) {
-			t.Errorf("%s has %q, which are not those of %d archives", file, hashes, archives)
-		}
-	}
-	if cask := readFile(t, clone.path("dist/homebrew/Casks/kitout.rb")); !strings.Contains(cask, `"com.apple.quarantine", "#{staged_path}/kitout"`) {
-		t.Errorf("macOS will not start what Homebrew has installed:\n%s", cask)
-	}
-	says := `"version": "1.2.3-SNAPSHOT-`
-	clone.run("bash", "-c", "dpkg-deb --extract dist/*_linux_"+runtime.GOARCH+".deb deb")
-	if output := clone.run("deb/usr/bin/kitout", "version", "--json"); !strings.Contains(output, says) {
-		t.Errorf("the program of the Debian package says %s", output)
-	}
-	clone.run(toolPath(t, "python"), "packages/wheels.py", "dist", "dist/wheels")
-	clone.run(newestPython(), "-m", "venv", "environment")
-	clone.run("bash", "-c", "environment/bin/pip install --quiet --no-index --find-links dist/wheels kitout==1.2.3.dev0")
-	if output := clone.run("environment/bin/kitout", "version", "--json"); !strings.Contains(output, says) {
-		t.Errorf("the program of the wheel says %s", output)
 	}
 }
