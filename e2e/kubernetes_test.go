@@ -90,6 +90,17 @@ func TestKubernetesManifests(t *testing.T) {
 						t.Errorf("%s: the CronJob of a project with a long name ends in %s", folder, job[1])
 					}
 				}
+				for document := range strings.SplitSeq(text, "\n---\n") {
+					name := regexp.MustCompile(`(?m)^  name: shop-(.*)$`).FindStringSubmatch(document)
+					if name == nil || !strings.Contains(document, "kind: CronJob\n") {
+						continue
+					}
+					for _, spare := range map[string][]string{"drill": {"shop-media"}, "moments": {"shop-media", "BACKUP_"}}[name[1]] {
+						if strings.Contains(document, spare) {
+							t.Errorf("%s: the CronJob %s has %s, which it does not need", folder, name[1], spare)
+						}
+					}
+				}
 				if strings.Contains(text, "kind: Secret\n") {
 					t.Errorf("%s: a Secret is in it", folder)
 				}
