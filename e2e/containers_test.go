@@ -314,7 +314,7 @@ func (r *repository) drillsInside() {
 	}
 }
 
-// inspectsRuns has `docker run` leave in a file, whose path it returns, what Docker tells of each container.
+// inspectsRuns has `docker run` and `docker compose run` leave in a file, whose path it returns, what Docker tells of each container.
 func (r *repository) inspectsRuns() string {
 	r.t.Helper()
 	docker, err := exec.LookPath("docker")
@@ -325,13 +325,16 @@ func (r *repository) inspectsRuns() string {
 	told := filepath.Join(dir, "told")
 	writeFile(r.t, told, "")
 	writeFile(r.t, filepath.Join(dir, "docker"), strings.NewReplacer("DOCKER", docker, "DIR", dir).Replace(`#!/bin/sh
-[ "$1 $2" = "run --rm" ] || exec DOCKER "$@"
-shift 2
-DOCKER run --cidfile DIR/id "$@"
+case "$1 $2 $3" in
+  "run --rm "*) run=run && shift 2 ;;
+  "compose run --rm") run="compose run" && shift 3 ;;
+  *) exec DOCKER "$@" ;;
+esac
+DOCKER $run --name "kitout-e2e-$$" "$@"
 status=$?
-DOCKER inspect "$(cat DIR/id)" >>DIR/told
-DOCKER rm "$(cat DIR/id)" >/dev/null
-rm DIR/id
+DOCKER inspect "kitout-e2e-$$" >>DIR/told
+DOCKER logs "kitout-e2e-$$" >>DIR/told 2>&1
+DOCKER rm "kitout-e2e-$$" >/dev/null
 exit $status
 `))
 	if err := os.Chmod(filepath.Join(dir, "docker"), 0o755); err != nil {

@@ -13,6 +13,7 @@ import (
 // podStandIn runs here what a pod of the cluster would run, and takes the orders around it, most of which TestCluster gives to a real one.
 const podStandIn = `#!/usr/bin/env bash
 set -euo pipefail
+printf '%s\n' "$*" >>"$0.asked"
 case "$*" in
   "exec job/shop-restoring -- "*) shift 3 && exec "$@" </dev/null ;;
   "exec --stdin job/shop-restoring -- "*) shift 4 && exec "$@" ;;
@@ -47,6 +48,9 @@ func TestKubernetesRunbookOfMoments(t *testing.T) {
 	t.Parallel()
 	a := archivedHere(t, "mysql", "--deploy", "kubernetes", "--proxy", "none")
 	a.speaksKubectl(readFile(t, a.path("docs/production.md")))
+	// The key comes by what the document says alone
+	key := a.getenv("AGE_IDENTITY_FILE")
+	a.env = append(a.env, "AGE_IDENTITY_FILE=")
 	pods := a.hasPods()
 	a.keepsCopiesAt("127.0.0.1")
 	begins := func(why string) {
@@ -61,7 +65,7 @@ func TestKubernetesRunbookOfMoments(t *testing.T) {
 	moment := nextSecond().Format(momentForm)
 	nextSecond()
 	a.sql("DELETE FROM notes;")
-	a.does(a.steps("**Rows were deleted by mistake**")[0], "moment="+moment)
+	a.does(a.withKey(a.steps("**Rows were deleted by mistake**")[0], key), "moment="+moment)
 	a.holdsRows("a mistake", saved)
 	a.kill()
 	begins("the archive has a copy since the restore")
@@ -74,7 +78,7 @@ func TestKubernetesRunbookOfMoments(t *testing.T) {
 	}
 	a.kill()
 	a.sql("DROP TABLE notes;")
-	a.does(lost[1])
+	a.does(a.withKey(lost[1], key))
 	a.holdsRows("a lost database", saved)
 	if got := readFile(t, pods+".archives"); got != "1\n" {
 		t.Fatalf("the archive does not go on, %q", got)
@@ -91,7 +95,7 @@ func TestKubernetesRunbookOfMoments(t *testing.T) {
 	a.run("bash", "-c", "rm -r backups/* media/*")
 	nextSecond()
 	begins("the archive of the empty service has begun")
-	again := a.steps("**The cluster is lost with its volumes**")[0]
+	again := a.withKey(a.steps("**The cluster is lost with its volumes**")[0], key)
 	said, err := a.try("bash", "-c", "moment="+moment+"\n"+again)
 	reached := regexp.MustCompile(`reaches only to (\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)`).FindStringSubmatch(said)
 	if err == nil || reached == nil {
@@ -101,6 +105,10 @@ func TestKubernetesRunbookOfMoments(t *testing.T) {
 	a.holdsRows("a lost cluster", saved)
 	if got := a.uploaded("1"); got != "upload 1" {
 		t.Errorf("the upload is %q", got)
+	}
+	// Which the API server writes into its log
+	if asked := readFile(t, pods+".asked"); strings.Count(asked, "AGE_IDENTITY_FILE=-") != 4 || privateKey.MatchString(asked) {
+		t.Errorf("the cluster is asked\n%s", asked)
 	}
 }
 

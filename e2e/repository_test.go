@@ -110,7 +110,7 @@ func (r *repository) command(ctx context.Context, name string, args ...string) *
 	return cmd
 }
 
-// try runs a program and returns what it printed, in which the database's password must not be.
+// try runs a program and returns what it printed, in which neither the database's password may be nor a private key.
 func (r *repository) try(name string, args ...string) (string, error) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), 10*time.Minute)
@@ -121,6 +121,9 @@ func (r *repository) try(name string, args ...string) (string, error) {
 	err := cmd.Run()
 	if strings.Contains(output.String(), passwordMark) {
 		r.t.Errorf("%s printed the password:\n%s", cmd, tail(output.String()))
+	}
+	if privateKey.MatchString(output.String()) {
+		r.t.Errorf("%s printed a private key", cmd)
 	}
 	return output.String(), err
 }

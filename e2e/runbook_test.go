@@ -37,20 +37,30 @@ func TestRunbookOfMoments(t *testing.T) {
 			nextSecond()
 			c.expect("create by mistake", c.postJSON("/api/notes", `{"title": "A mistake"}`), 201)
 			r.archivesUntilNow(false)
-			r.does(r.runbook("Rows were deleted by mistake"), "moment="+moment.Format(momentForm))
+
+			// What was archived until then is not encrypted
+			r.does(r.runbook("The private key is lost"))
+			key := r.path("recovery.key")
+			r.archivesUntilNow(false)
+			r.compose("exec", "--no-TTY", "archive", "sh", "-c", "ls backups/archive/sealed/*-list-*.age")
+			told := r.inspectsRuns()
+			r.does(r.withKey(r.runbook("Rows were deleted by mistake"), key), "moment="+moment.Format(momentForm))
 			c.holds("a mistake", kept)
 
 			r.archivesUntilNow(false)
 			r.compose("rm", "--force", "--stop", "app", "proxy", "database")
 			r.loses("data", "database")
-			r.does(r.runbook("The database's volume is lost"))
+			r.does(r.withKey(r.runbook("The database's volume is lost"), key))
 			c.holds("a lost volume", kept)
 
 			r.archivesUntilNow(true)
 			r.compose("down")
 			r.loses("backups", "media", "data", "database")
-			r.does(r.runbook("The machine is lost"))
+			r.does(r.withKey(r.runbook("The machine is lost"), key))
 			c.holds("a lost machine", kept)
+			if text := readFile(t, told) + r.compose("logs", "--no-color"); strings.Count(text, "AGE_IDENTITY_FILE=-") != 3 || privateKey.MatchString(text) {
+				t.Error("Docker tells the key, or nothing at all, of the containers that restored")
+			}
 		})
 	}
 }
@@ -98,6 +108,30 @@ func (r *repository) runbook(loss string) string {
 		r.t.Fatalf("the runbook does not say what to do when %s", loss)
 	}
 	return steps[1]
+}
+
+// withKey are steps of the runbook as its text has them for an archive that is encrypted, with the file of the key.
+func (r *repository) withKey(steps, key string) string {
+	r.t.Helper()
+	document := strings.ReplaceAll(readFile(r.t, r.path("docs/production.md")), "\n", " ")
+	said := regexp.MustCompile("Where the archive is encrypted, ([^.]*) and `<KEY` to the end").FindStringSubmatch(document)
+	if said == nil {
+		r.t.Fatal("the runbook does not say what to do where the archive is encrypted")
+	}
+	// What is added, where, and next to what
+	additions := regexp.MustCompile("`([^`]+)` (?:goes )?(behind|before) `([^`]+)`").FindAllStringSubmatch(said[1], -1)
+	lines := strings.Split(strings.TrimSpace(steps), "\n")
+	for i, line := range lines {
+		if !strings.Contains(line, "restore") {
+			continue
+		}
+		for _, addition := range additions {
+			both := map[string]string{"behind": addition[3] + " " + addition[1], "before": addition[1] + " " + addition[3]}[addition[2]]
+			line = strings.Replace(line, addition[3], both, 1)
+		}
+		lines[i] = line + " <'" + key + "'"
+	}
+	return strings.Join(lines, "\n")
 }
 
 // does runs steps of the runbook, with variables that who follows it fills in.
