@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,8 +48,9 @@ REVISION
 type cluster struct {
 	*repository
 	home, database string
+	databaseAt     netip.AddrPort
 	config         []string // what a deployer has in its environment
-	service        string   // the address of the Service
+	service        string   // the URL of the Service
 }
 
 // TestCluster brings releases to a real node of Kubernetes, good ones and bad ones, and back, and sees that they lose no request.
@@ -75,7 +77,7 @@ func TestCluster(t *testing.T) {
 	})
 	c.deploys()
 	c.runs(first)
-	c.service = "http://" + c.kubectl("get", "service/shop", "--output", "jsonpath={.spec.clusterIP}")
+	c.service = "http://" + c.address()
 	c.answers()
 
 	firstCommit := c.head()
@@ -161,7 +163,7 @@ func TestCluster(t *testing.T) {
 }
 
 // newCluster brings up the node, a database beside it, and the namespace with its Secret, its volumes and a deployer.
-func newCluster(t *testing.T) *cluster {
+func newCluster(t *testing.T, flags ...string) *cluster {
 	home := os.Getenv("KUBE_HOME")
 	if home == "" {
 		home = "/opt/kube"
@@ -174,7 +176,7 @@ func newCluster(t *testing.T) *cluster {
 			t.Errorf("%v\n%s", err, output)
 		}
 	})
-	r := generateForKubernetes(t, "--framework", "fastapi", "--database", "postgres")
+	r := generateForKubernetes(t, append([]string{"--framework", "fastapi", "--database", "postgres"}, flags...)...)
 	r = r.with("PATH=" + home + "/bin:" + os.Getenv("PATH"))
 	c := &cluster{repository: r.with("KUBECONFIG=" + home + "/kubeconfig"), home: home}
 	// Who waits five minutes for a replica that is never ready tests nothing more
@@ -184,10 +186,17 @@ func newCluster(t *testing.T) *cluster {
 	c.run("docker", "build", "--quiet", "--target", "app", "--tag", "kitout-e2e-cluster-app", ".")
 	c.run("docker", "build", "--quiet", "--target", "backup", "--tag", "kitout-e2e-cluster-backup", ".")
 
-	// The database is elsewhere, and has an address only
+	// The database is elsewhere, has an address only, and the accounts that the script in deploy/ makes
 	const password = "of-the-cluster"
-	c.database = strings.TrimSpace(c.run("docker", "run", "--detach", "--rm", "--publish", "5432",
-		"--env", "POSTGRES_USER=shop", "--env", "POSTGRES_PASSWORD="+password, "postgres:18"))
+	given := t.TempDir()
+	writeFile(t, filepath.Join(given, "password"), password)
+	c.run("chmod", "0644", filepath.Join(given, "password"))
+	run := []string{"run", "--detach", "--rm", "--publish", "5432", "--env", "APPLICATION_DATABASE=shop",
+		"--volume", given + ":/given:ro", "--volume", c.path("deploy/postgres") + ":/docker-entrypoint-initdb.d:ro"}
+	for _, whose := range []string{"POSTGRES", "APPLICATION", "BACKUP", "ARCHIVE"} {
+		run = append(run, "--env", whose+"_PASSWORD_FILE=/given/password")
+	}
+	c.database = strings.TrimSpace(c.run("docker", append(run, "postgres:18")...))
 	t.Cleanup(func() { c.run("docker", "stop", "--time", "1", c.database) })
 	address := c.kubectl("get", "node", "--output", `jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}`)
 	_, port, _ := strings.Cut(strings.SplitN(c.run("docker", "port", c.database, "5432/tcp"), "\n", 2)[0], ":")
@@ -198,6 +207,11 @@ func newCluster(t *testing.T) *cluster {
 		t.Fatal(err)
 	}
 
+	// As the document has it, the rules name the database's own address and port
+	rules := c.path("deploy/kubernetes/base/network.yaml")
+	writeFile(t, rules, strings.NewReplacer("10.0.0.0/8", address+"/32", "port: 5432", "port: "+port).Replace(readFile(t, rules)))
+	c.databaseAt = netip.MustParseAddrPort(address + ":" + port)
+
 	c.config = []string{"KUBECONFIG=/dev/null", "KUBE_CONFIG=" + c.run("bash", "-c", "scripts/access 2>/dev/null | cat")}
 	secrets := filepath.Join(t.TempDir(), "secrets.env")
 	var lines []string
@@ -205,8 +219,8 @@ func newCluster(t *testing.T) *cluster {
 		name, _, found := strings.Cut(strings.TrimSpace(line), "=")
 		switch {
 		case !found || strings.HasPrefix(name, "#"):
-		case name == "DATABASE_URL":
-			lines = append(lines, fmt.Sprintf("%s=postgresql://shop:%s@%s:%s/shop", name, password, address, port))
+		case strings.Contains(line, "@HOST:5432/"):
+			lines = append(lines, strings.NewReplacer("change-me", password, "HOST:5432", address+":"+port).Replace(strings.TrimSpace(line)))
 		case strings.Contains(line, "change-me"):
 			lines = append(lines, name+"="+strings.Repeat("0123456789abcdef", 2))
 		default:
@@ -235,6 +249,12 @@ func newCluster(t *testing.T) *cluster {
 func (c *cluster) kubectl(args ...string) string {
 	c.t.Helper()
 	return strings.TrimSpace(c.run("kubectl", append([]string{"--namespace", "shop-production"}, args...)...))
+}
+
+// address is where the Service listens.
+func (c *cluster) address() string {
+	c.t.Helper()
+	return c.kubectl("get", "service/shop", "--output", "jsonpath={.spec.clusterIP}") + ":80"
 }
 
 // load brings an image to the node, and says how it is called by its digest.
