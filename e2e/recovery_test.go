@@ -115,6 +115,7 @@ func TestRecovery(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRecovery(t, row.kind, row.server, "recovery_"+name)
+			writeFile(t, r.path("media/back\\slash and\nline"), "a name that is quoted")
 			set, saved := r.saves()
 			now := r.look(r.data)
 			r.damage(set)
@@ -228,8 +229,9 @@ trap '[[ $BASH_COMMAND != "$KILL_AT"* ]] || ((++times < KILL_TIMES)) || kill -KI
 // killBackup expects a backup that is killed to leave no set that is not whole, and the next one to be good.
 func (r *recovery) killBackup() {
 	r.t.Helper()
+	dump := map[string]string{"sqlite": "db_snapshot", "postgres": "db_dump", "mysql": "db_dump"}[r.kind]
 	for _, command := range []string{
-		"db_dump", `LC_ALL=C sort "$1.counted"`, "copy_media", "sum=$({", `whole "$work`, `mv "$work/$name.sha256"`, `mv "$work/$name"`, "measure", "prune",
+		dump, `LC_ALL=C sort "$1.counted"`, "copy_media", "sum=$({", `whole "$work`, `mv "$work/$name.sha256"`, `mv "$work/$name"`, "measure", "prune",
 	} {
 		r.killed(command, 1, "scripts/backup")
 		sets, err := filepath.Glob(r.path("backups/*.tar"))
