@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"syscall"
 )
@@ -71,7 +70,14 @@ func (r *repository) withMySQL() *repository {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	bin, others := r.t.TempDir(), regexp.MustCompile("^(my|maria)")
+	others := r.without("^(my|maria)")
+	return others.with("PATH=" + clients + string(filepath.ListSeparator) + others.getenv("PATH"))
+}
+
+// without is the repository on a machine that lacks the programs whose names match.
+func (r *repository) without(names string) *repository {
+	r.t.Helper()
+	bin, missing := r.t.TempDir(), regexp.MustCompile(names)
 	for _, folder := range filepath.SplitList(r.getenv("PATH")) {
 		programs, err := filepath.Glob(filepath.Join(folder, "*"))
 		if err != nil {
@@ -79,7 +85,7 @@ func (r *repository) withMySQL() *repository {
 		}
 		for _, program := range programs {
 			name := filepath.Base(program)
-			if others.MatchString(name) {
+			if missing.MatchString(name) {
 				continue
 			}
 			// The first one of a name counts
@@ -88,5 +94,5 @@ func (r *repository) withMySQL() *repository {
 			}
 		}
 	}
-	return r.with("PATH=" + strings.Join([]string{clients, bin}, string(filepath.ListSeparator)))
+	return r.with("PATH=" + bin)
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// bareDumps are the dump tools of the databases alone, each into a file: as PostgreSQL's does, MySQL's is compressed, as in a set.
+// bareDumps are the dump tools of the databases alone, each into a file: PostgreSQL's compresses it, and MySQL's is compressed as is usual.
 var bareDumps = map[string]string{
 	"sqlite":   `sqlite3 "$(db_file "$url")" .dump >bare`,
 	"postgres": `url_export "$url" && pg_dump --format=custom --file=bare`,

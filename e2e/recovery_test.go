@@ -148,7 +148,7 @@ func (r *recovery) damage(set string) {
 		}
 		return copied
 	}
-	dump := map[string]string{"sqlite": "content/database.sqlite3", "postgres": "content/database.dump", "mysql": "content/database.sql.gz"}[r.kind]
+	dump := map[string]string{"sqlite": "content/database.sqlite3", "postgres": "content/database.dump", "mysql": "content/database.sql.zst"}[r.kind]
 	for what, damaged := range map[string]struct{ set, because string }{
 		"truncated":                   {with(whole[:half]), "the checksum differs"},
 		"bit-flipped":                 {with(whole[:half] + string([]byte{whole[half] ^ 1}) + whole[half+1:]), "the checksum differs"},
@@ -339,7 +339,7 @@ func (r *recovery) losesNothing() {
 	r.t.Logf("%d rows were written before the backup, %d during it, and %d came back", before-first, last-before, back)
 }
 
-// wantsNewClients expects clients that are older than the server to be refused.
+// wantsNewClients expects clients that are older than the server, or are not all there, to be refused.
 func (r *recovery) wantsNewClients(server string) {
 	r.t.Helper()
 	client := map[string][2]string{
@@ -358,4 +358,7 @@ func (r *recovery) wantsNewClients(server string) {
 	old := r.with("PATH="+dir+string(filepath.ListSeparator)+r.getenv("PATH"), "IN_IMAGE=1")
 	old.fails("older than the server", "scripts/backup")
 	old.fails("older than the server", "scripts/restore", "--yes", "latest")
+	if r.kind == "mysql" {
+		r.without("^zstd$").with("IN_IMAGE=1").fails("zstd is not installed here", "scripts/backup")
+	}
 }

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034 # variables are for the scripts that source this file
-# MySQL and MariaDB for the backup scripts, which source this file. It needs bash, awk, gzip and the server's own clients,
+# MySQL and MariaDB for the backup scripts, which source this file. It needs bash, awk, zstd and the server's own clients,
 # so that it runs in the server's image too. The clients read the password from an inherited file descriptor: it is never on
 # a command line, nor on a disk.
 
 default_url=''
-db_extension=sql.gz
+db_extension=sql.zst
 db_series=2 # a server reads what another one of its series wrote
 
 # Undo the percent-encoding of a part of a URL
@@ -107,6 +107,7 @@ db_client() {
 db_check() {
   local server client program number='([0-9]+)\.([0-9]+)\.[0-9]+' wanted
   program=$(dump_program) || { echo 'neither mysqldump nor mariadb-dump is installed here' >&2 && return 2; }
+  command -v zstd >/dev/null || { echo 'zstd is not installed here' >&2 && return 2; }
   server=$(db_version "$1") || return
   client=$("$program" --version)
   case $client in *MariaDB*) client="MariaDB ${client#*Distrib }" ;; *) client="MySQL $client" ;; esac
@@ -123,7 +124,7 @@ db_check() {
 }
 
 # db_dump URL FILE: one consistent snapshot, while the application goes on. A row per line, so that they can be counted. What
-# goes into the file is read back on the way: its rows are printed as by db_rows.
+# goes into the file is read back on the way, and printed as by db_rows.
 db_dump() {
   local name options only=()
   name=$(db_name "$1") || return
@@ -132,27 +133,26 @@ db_dump() {
   case $options in *--set-gtid-purged*) only+=(--set-gtid-purged=OFF) ;; esac
   case $options in *--masking-policies*) only+=(--skip-masking-policies) ;; esac
   client dump "$1" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
-    --skip-extended-insert --no-autocommit ${only[@]+"${only[@]}"} "$name" | gzip -1 | tee "$2" | rows_in
+    --skip-extended-insert --no-autocommit ${only[@]+"${only[@]}"} "$name" | zstd -q -1 | tee "$2" | zstd -qdc
 }
 
-# Every row of a dump, to its last byte: the table's name alone, then a line per row, `table<TAB>row`
-db_rows() { rows_in <"$1"; }
+# What a dump holds, for rows_of
+db_rows() { zstd -qdc "$1"; }
 
-# The same of the standard input
-rows_in() {
-  gzip -dc | LC_ALL=C awk -F '`' '
-    /^CREATE TABLE `/ { print $2 }
-    /^INSERT INTO `/ { print $2 "\t" $0 }
-    { last = $0 }
-    END { if (last !~ /^-- Dump completed/) { print "the dump has no end" > "/dev/stderr"; exit 1 } }
-  '
-}
+# Every row of it, to its last byte
+db_reader='
+  BEGIN { FS = "`" }
+  $1 == "INSERT INTO " { row($2, $0); next }
+  $1 == "CREATE TABLE " { found($2) }
+  { end = $0 }
+  END { if (end !~ /^-- Dump completed/) { print "the dump has no end" >"/dev/stderr"; exit 1 } }
+'
 
 # db_restore FILE URL: into an empty database
 db_restore() {
   local name
   name=$(db_name "$2") || return
-  gzip -dc "$1" | client sql "$2" --binary-mode --database="$name"
+  zstd -qdc "$1" | client sql "$2" --binary-mode --database="$name"
 }
 
 # db_list URL PREFIX: the databases whose names begin so

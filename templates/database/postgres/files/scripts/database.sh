@@ -81,29 +81,30 @@ db_client() {
   pg_dump --version
 }
 
-# db_dump URL FILE: one consistent snapshot, while the application goes on. What goes into the file is read back on the way:
-# its rows are printed as by db_rows.
+# db_dump URL FILE: one consistent snapshot, while the application goes on. What goes into the file is read back on the way,
+# and printed as by db_rows.
 db_dump() {
   (url_export "$1" && exec pg_dump --no-password --format=custom --lock-wait-timeout=60s) | tee "$2" | rows_in
 }
 
-# Every row of a dump, to its last byte: the table's name alone, then a line per row, `table<TAB>row`
+# What a dump holds, for rows_of
 db_rows() { rows_in <"$1"; }
 
 # The same of the standard input, to whose end pg_restore does not always read
-rows_in() {
-  { pg_restore --data-only --file=- && cat >/dev/null; } | LC_ALL=C awk '
-    table && $0 == "\\." { table = ""; next }
-    table { print table "\t" $0; next }
-    /^COPY .* FROM stdin;$/ {
-      table = $0
-      sub(/^COPY /, "", table)
-      sub(/ \(.*/, "", table)
-      print table
-    }
-    /^SELECT pg_catalog.setval/ { print "sequences\t" $0 }
-  '
-}
+rows_in() { pg_restore --data-only --file=- && cat >/dev/null; }
+
+# Every row of it, to its last byte
+db_reader='
+  table && $0 == "\\." { table = ""; next }
+  table { row(table, $0); next }
+  /^COPY .* FROM stdin;$/ {
+    table = $0
+    sub(/^COPY /, "", table)
+    sub(/ \(.*/, "", table)
+    found(table)
+  }
+  /^SELECT pg_catalog.setval/ { row("sequences", $0) }
+'
 
 # db_restore FILE URL: into an empty database; all or nothing
 db_restore() (
