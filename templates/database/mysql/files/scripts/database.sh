@@ -5,6 +5,7 @@
 
 default_url=''
 db_extension=sql.zst
+db_format=3 # of a set; another one is refused
 db_series=2 # a server reads what another one of its series wrote
 
 # Undo the percent-encoding of a part of a URL

@@ -4,6 +4,7 @@
 
 default_url=''
 db_extension=dump
+db_format=2 # of a set; another one is refused
 db_series=1 # a server reads what another one of its major version wrote
 
 # Undo the percent-encoding of a part of a URL
