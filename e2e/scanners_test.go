@@ -83,6 +83,7 @@ func TestScanners(t *testing.T) {
 	r.writesAdvisory("flask")
 	r.fails("CVE-2026-0001", "make", "scan-trivy-image")
 	r.isSARIF("trivy-app.sarif", 1)
+	r.namesReports("trivy-app.sarif", "trivy-proxy.sarif")
 
 	r.statesProvenance()
 
@@ -270,6 +271,22 @@ func (r *repository) isSARIF(name string, results int) {
 	}
 	if report.Version != "2.1.0" || len(report.Runs) != 1 || len(report.Runs[0].Results) != results {
 		r.t.Errorf("%s: SARIF %s with %v, want %d results", name, report.Version, report.Runs, results)
+	}
+}
+
+// namesReports does what the workflow does before it shows reports of one tool, and wants each to have a category of its own, which
+// is what comes before the last slash.
+func (r *repository) namesReports(names ...string) {
+	r.t.Helper()
+	const script = `import yaml
+steps = yaml.safe_load(open(".github/workflows/ci.yml"))["jobs"]["image"]["steps"]
+print(next(s["run"] for s in steps if s["name"] == "Name each report after its file"))`
+	r.run("bash", "-e", "-c", r.run(toolPath(r.t, "python"), "-c", script))
+	for _, name := range names {
+		category := r.run("jq", "--raw-output", ".runs[].automationDetails.id", "build/reports/"+name)
+		if want := strings.TrimSuffix(name, ".sarif") + "/\n"; category != want {
+			r.t.Errorf("%s has the category %q, want %q", name, category, want)
+		}
 	}
 }
 
