@@ -27,6 +27,7 @@ func TestDeploy(t *testing.T) {
 	}
 	d.site.expect("ready", d.site.get("/readyz"), 200)
 	d.expectRuns(first)
+	d.run("sh", "-c", `cd "$1" && docker compose --file compose.yaml --file compose.monitoring.yaml config --quiet`, "sh", d.server)
 
 	// What comes is signed by nobody
 	d.run("git", "rm", "--quiet", "deploy/cosign.pub")
