@@ -56,6 +56,8 @@ func environment() []string {
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=e2e", "GIT_AUTHOR_EMAIL=e2e@example.com",
 		"GIT_COMMITTER_NAME=e2e", "GIT_COMMITTER_EMAIL=e2e@example.com",
 		"COMPOSE_ANSI=never", "COMPOSE_PROGRESS=plain",
+		// Whenever the tests run, it is not the time of the daily backup, which would be newer than what they restore
+		"BACKUP_TIME=" + time.Now().UTC().Add(12*time.Hour).Format("15:04"),
 	}
 	for _, pair := range os.Environ() {
 		switch name, _, _ := strings.Cut(pair, "="); name {
