@@ -12,7 +12,7 @@ import (
 
 // caddy is a layer as CONTRIBUTING.md describes one: a folder, and no Go code.
 var caddy = map[string]string{
-	"proxy/caddy/layer.yaml": "title: Caddy\nhelp: TLS by itself.\nsections: [4, 7]\nincludes: [rollout]\nfacts:\n  hops: 1\n  image: caddy\n  account: 65532\n  read_timeout: 35\n" +
+	"proxy/caddy/layer.yaml": "title: Caddy\nhelp: TLS by itself.\nsections: [4, 7]\nincludes: [rollout]\nfacts:\n  hops: 1\n  image: caddy\n  account: 65532\n  read_timeout: 35\n  guard: \"\"\n" +
 		"  hand_over: APPLICATION=$1 caddy reload --config /etc/caddy/Caddyfile\n  hand_back: caddy reload --config /etc/caddy/Caddyfile\n",
 	"proxy/caddy/files/deploy/caddy/Caddyfile.tmpl": "<% .domain | default `:8080` %> {\n\treverse_proxy {$APPLICATION:app}:8000\n}\n",
 	"proxy/caddy/slots/compose.services.tmpl": "proxy:\n  <<: *hardened\n  image: <% .image %>-proxy\n" +
