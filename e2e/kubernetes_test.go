@@ -12,12 +12,12 @@ import (
 )
 
 // kubernetesSample has each framework, each database with a server, each application server, each kind of backups and each source of
-// secrets, with and without a domain.
+// secrets, with and without a domain and traces.
 var kubernetesSample = [][]string{
 	{"--framework", "django", "--database", "postgres", "--server", "uwsgi", "--secrets", "vault", "--domain", domain, "--email", "admin@example.com"},
 	{"--framework", "flask", "--database", "mysql", "--server", "gunicorn", "--secrets", "aws", "--backup", "continuous"},
 	{"--framework", "fastapi", "--database", "postgres", "--server", "gunicorn", "--secrets", "gcp", "--backup", "continuous", "--domain", domain, "--email", "admin@example.com"},
-	{"--framework", "fastapi", "--database", "mysql", "--server", "gunicorn", "--secrets", "kubernetes"},
+	{"--framework", "fastapi", "--database", "mysql", "--server", "gunicorn", "--secrets", "kubernetes", "--traces", "opentelemetry"},
 }
 
 // generateForKubernetes writes a repository that goes to a cluster.
@@ -100,6 +100,15 @@ func TestKubernetesManifests(t *testing.T) {
 							t.Errorf("%s: the CronJob %s has %s, which it does not need", folder, name[1], spare)
 						}
 					}
+				}
+				const otlp = "port: 4318\n"
+				for _, document := range strings.Split(text, "\n---\n") {
+					if strings.Contains(document, otlp) && !strings.Contains(document, "app.kubernetes.io/component: web\n") {
+						t.Errorf("%s: who sends no traces is let out for them:\n%s", folder, document)
+					}
+				}
+				if traced := strings.Contains(text, otlp); traced != slices.Contains(flags, "--traces") {
+					t.Errorf("%s: traces are let out: %t", folder, traced)
 				}
 				if strings.Contains(text, "kind: Secret\n") {
 					t.Errorf("%s: a Secret is in it", folder)
