@@ -10,6 +10,6 @@ OPTIONS: dict[str, Any] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
-    # A stuck query fails before the proxy gives up on its request
+    # A stuck query fails before a proxy gives up on its request
     "options": "-c statement_timeout=15s",
 }

@@ -16,7 +16,7 @@ ENGINE_OPTIONS: dict[str, Any] = {
         "keepalives_interval": 10,
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
-        # A stuck query fails before the proxy gives up on its request
+        # A stuck query fails before a proxy gives up on its request
         "options": "-c statement_timeout=15s",
     },
     # A connection that the server has dropped is replaced before it is used
