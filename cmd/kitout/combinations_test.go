@@ -222,7 +222,7 @@ var words = map[string]string{
 	"traces=opentelemetry": `opentelemetry|otel_|traceparent`,
 	"backup=continuous":    `litestream|pg_receivewal|mysqlbinlog|archive-database|archive_`,
 
-	"metrics=datadog|logs=datadog":                    `datadog`,
+	"metrics=datadog|logs=datadog":                    `datadog|\bdd\.trace_id`,
 	"logs=elk|logs=logstash":                          `elasticsearch|kibana`,
 	"logs=elk|logs=splunk|logs=datadog|logs=logstash": `rsyslog|shipper`,
 }
