@@ -88,8 +88,14 @@ HEALTHCHECK --start-period=1s --interval=1s --retries=5 CMD ["false"]`)
 
 	narrow := d.derives("a column that former code does not fill",
 		aTableMore+migration("narrow", "later", "ALTER TABLE notes ADD COLUMN narrow INTEGER NOT NULL"))
-	d.underLoad("a release that the machine interrupts, and once more", func() {
+	d.underLoad("a release that a person ends, one that the machine interrupts, and once more", func() {
 		one := d.starts("scripts/deploy", narrow.file)
+		d.awaitLog(narrow, "saving the data")
+		d.run("sh", "-c", `kill -- "-$(cut -d ' ' -f 1 "$1/lock")"`, "sh", d.server)
+		if told, err := one.wait(); err == nil {
+			t.Errorf("a release that was ended has succeeded:\n%s", told)
+		}
+		one = d.starts("scripts/deploy", narrow.file)
 		d.awaitLog(narrow, "  Waiting") // Compose, for the new application
 		if d.interrupts() == 0 {
 			t.Error("nothing has the lock")
@@ -110,6 +116,6 @@ HEALTHCHECK --start-period=1s --interval=1s --retries=5 CMD ["false"]`)
 	d.givesUp(told)
 	d.expectRuns(first)
 
-	d.logHas("deploy ok", "deploy ok", "deploy failed", "deploy failed", "rollback ok", "deploy ok", "rollback refused", "rollback ok")
+	d.logHas("deploy ok", "deploy ok", "deploy failed", "deploy failed", "rollback ok", "deploy failed", "deploy ok", "rollback refused", "rollback ok")
 	d.hasKept(first, later, narrow)
 }
