@@ -178,6 +178,18 @@ func (r *recovery) damage(set string) {
 	r.fails("is encrypted", "scripts/restore", "--yes", sealed)
 	r.with("AGE_IDENTITY_FILE="+key).run("scripts/verify", sealed)
 	r.run("rm", sealed, sealed+".sha256")
+	if r.kind == "sqlite" {
+		// What its rows are is known only when most of the set is written
+		r.run("bash", "-euc", `
+			cp "$1" data/damaged.sqlite3
+			head -c 4096 /dev/zero | dd of=data/damaged.sqlite3 bs=4096 seek=9 conv=notrunc status=none`, "bash", strings.TrimPrefix(r.data.url, "sqlite:///"))
+		sets := r.run("ls", "backups")
+		r.with("DATABASE_URL=sqlite:///data/damaged.sqlite3").fails("there is no new backup", "scripts/backup")
+		if now := r.run("ls", "backups"); now != sets {
+			r.t.Errorf("a damaged database was saved: %s", now)
+		}
+		r.run("rm", "data/damaged.sqlite3")
+	}
 }
 
 // fillDisk runs a backup and a restore on a disk that has no room for them.
