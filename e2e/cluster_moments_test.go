@@ -136,8 +136,8 @@ type networkPolicy struct {
 		PodSelector struct {
 			MatchLabels      map[string]string
 			MatchExpressions []struct {
-				Key    string
-				Values []string
+				Key, Operator string
+				Values        []string
 			}
 		}
 		PolicyTypes []string
@@ -150,55 +150,75 @@ type networkPolicy struct {
 	}
 }
 
-// keepsRules holds the rules of the network against what each pod needs, and against what the archive's does. The node's
-// network plugin knows no rules, so it is the API server that says which pods they are for.
-func (c *cluster) keepsRules() {
+// networkRules are the policies for the pods of each component.
+type networkRules map[string][]networkPolicy
+
+// networkRules are as the API server has them, which says which pods each is for.
+func (c *cluster) networkRules() networkRules {
 	c.t.Helper()
 	var policies struct{ Items []networkPolicy }
 	if err := json.Unmarshal([]byte(c.kubectl("get", "networkpolicies", "--output", "json")), &policies); err != nil {
 		c.t.Fatal(err)
 	}
-	closed, open := map[string]bool{}, map[string][]networkPolicy{} // by component
+	rules := networkRules{}
 	for _, policy := range policies.Items {
 		var selector []string
 		for key, value := range policy.Spec.PodSelector.MatchLabels {
 			selector = append(selector, key+"="+value)
 		}
 		for _, expression := range policy.Spec.PodSelector.MatchExpressions {
-			selector = append(selector, expression.Key+" in ("+strings.Join(expression.Values, ",")+")")
+			selector = append(selector, expression.Key+" "+strings.ToLower(expression.Operator)+" ("+strings.Join(expression.Values, ",")+")")
 		}
 		for _, component := range strings.Fields(c.kubectl("get", "pods", "--selector", strings.Join(selector, ","),
 			"--output", `jsonpath={.items[*].metadata.labels.app\.kubernetes\.io/component}`)) {
-			closed[component] = closed[component] || len(policy.Spec.PolicyTypes) == 2 && len(policy.Spec.Egress) == 0
-			open[component] = append(open[component], policy)
+			rules[component] = append(rules[component], policy)
 		}
 	}
-	letsOut := func(component string, to netip.AddrPort) bool {
-		for _, policy := range open[component] {
-			for _, rule := range policy.Spec.Egress {
-				anywhere := len(rule.To) == 0
-				for _, place := range rule.To {
-					anywhere = anywhere || place.IPBlock != nil && place.IPBlock.CIDR.Contains(to.Addr())
-				}
-				for _, port := range rule.Ports {
-					if anywhere && port.Port == to.Port() {
-						return true
-					}
-				}
+	return rules
+}
+
+// closed is whether nothing is allowed but what a policy names.
+func (r networkRules) closed(component string) bool {
+	return slices.ContainsFunc(r[component], func(policy networkPolicy) bool {
+		return len(policy.Spec.PolicyTypes) == 2 && len(policy.Spec.Egress) == 0
+	})
+}
+
+// letsOut is whether a policy names an address and its port.
+func (r networkRules) letsOut(component string, to netip.AddrPort) bool {
+	for _, policy := range r[component] {
+		for _, rule := range policy.Spec.Egress {
+			there := len(rule.To) == 0
+			for _, place := range rule.To {
+				there = there || place.IPBlock != nil && place.IPBlock.CIDR.Contains(to.Addr())
+			}
+			by := len(rule.Ports) == 0
+			for _, port := range rule.Ports {
+				by = by || port.Port == to.Port()
+			}
+			if there && by {
+				return true
 			}
 		}
-		return false
 	}
+	return false
+}
+
+// keepsRules holds the rules of the network against what each pod needs, and against what the archive's does: the node's
+// network plugin does not.
+func (c *cluster) keepsRules() {
+	c.t.Helper()
+	rules := c.networkRules()
 	store := netip.MustParseAddrPort("203.0.113.1:443")
 	for component, stores := range map[string]bool{"web": false, "migrate": false, "moments": false, "backup": true, "drill": true, "archive": true} {
-		if !closed[component] || !letsOut(component, c.databaseAt) || letsOut(component, store) != stores {
-			c.t.Errorf("the pod %s: closed at first %t, is let to the database %t, to a store %t", component, closed[component],
-				letsOut(component, c.databaseAt), letsOut(component, store))
+		if !rules.closed(component) || !rules.letsOut(component, c.databaseAt) || rules.letsOut(component, store) != stores {
+			c.t.Errorf("the pod %s: closed at first %t, is let to the database %t, to a store %t", component, rules.closed(component),
+				rules.letsOut(component, c.databaseAt), rules.letsOut(component, store))
 		}
 	}
 	spoken := c.speaksWith("deployment/shop-archive")
 	for _, to := range spoken {
-		if !letsOut("archive", to) {
+		if !rules.letsOut("archive", to) {
 			c.t.Errorf("the archive speaks with %s, and is not let there", to)
 		}
 	}

@@ -168,6 +168,23 @@ func newCluster(t *testing.T, flags ...string) *cluster {
 	if home == "" {
 		home = "/opt/kube"
 	}
+	// Removed after the node, on which pods write until its end
+	folders := map[string]string{}
+	for _, name := range []string{"media", "backups"} {
+		folder, err := os.MkdirTemp("/var/tmp", "kitout-e2e-"+name+"-*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := os.RemoveAll(folder); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := os.Chown(folder, 10001, 10001); err != nil {
+			t.Fatal(err)
+		}
+		folders[name] = folder
+	}
 	if output, err := exec.Command(kubeUp, "node").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
@@ -229,15 +246,7 @@ func newCluster(t *testing.T, flags ...string) *cluster {
 	}
 	writeFile(t, secrets, strings.Join(lines, "\n")+"\n")
 	c.kubectl("create", "secret", "generic", "shop", "--from-env-file", secrets)
-	for _, name := range []string{"media", "backups"} {
-		folder, err := os.MkdirTemp("/var/tmp", "kitout-e2e-"+name+"-*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { os.RemoveAll(folder) })
-		if err := os.Chown(folder, 10001, 10001); err != nil {
-			t.Fatal(err)
-		}
+	for name, folder := range folders {
 		file := filepath.Join(t.TempDir(), name+".yaml")
 		writeFile(t, file, fmt.Sprintf(volumes, name, folder))
 		c.kubectl("apply", "--filename", file)
