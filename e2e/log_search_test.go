@@ -14,7 +14,7 @@ import (
 )
 
 // searchNode is a node of OpenSearch behind a stand-in of Elasticsearch, which takes documents as Elasticsearch does, and at
-// times has no time for one.
+// times has no time for one, or says that the key has no right.
 type searchNode struct {
 	url, index string
 	template   string
@@ -121,8 +121,9 @@ func (n *searchNode) receive(request *http.Request, body []byte) (documents []ma
 	if answer, err = n.ask("POST", "/_bulk", passed.String()); err != nil || late == "" {
 		return documents, answer, err
 	}
+	status := []int{403, 429, 401, 404}[n.came%4]
 	n.came++
-	item := fmt.Sprintf(`{"create":{"_index":%q,"_id":%q,"status":429,"error":{"type":"es_rejected_execution_exception","reason":"busy"}}},`, n.index, late)
+	item := fmt.Sprintf(`{"create":{"_index":%q,"_id":%q,"status":%d,"error":{"type":"exception","reason":"not now"}}},`, n.index, late, status)
 	answer = strings.Replace(answer, `"items":[`, `"items":[`+item, 1)
 	return documents, strings.Replace(answer, `"errors":false`, `"errors":true`, 1), nil
 }
