@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -29,16 +30,22 @@ func firstCommit(ctx context.Context, path string, changes []generator.Change, a
 	case !alone || hasCommit(ctx, path):
 		return "the folder is a git repository already: commit the files yourself"
 	}
+	// a .gitignore that was there already may say otherwise than ours
+	ignored, message, err := gitIgnored(ctx, path, changes)
+	if err != nil {
+		return "git check-ignore failed: " + message
+	}
+	var written []string // what else is in the folder may be anything, credentials too
 	for _, change := range changes {
-		if change.Policy != generator.Secret {
-			continue
-		}
-		// a .gitignore that was there already may say otherwise than ours
-		if _, err := git(ctx, path, "check-ignore", "--quiet", change.Path); err != nil {
+		switch {
+		case slices.Contains(ignored, change.Path):
+		case change.Policy == generator.Secret:
 			return "git does not ignore " + change.Path + ": ignore it, then commit the files yourself"
+		case change.Status.Writes(), change.Status == generator.Identical:
+			written = append(written, change.Path)
 		}
 	}
-	if message, err := git(ctx, path, "add", "--all"); err != nil {
+	if message, err := gitWith(ctx, path, written, "--literal-pathspecs", "add", "--pathspec-from-file=-", "--pathspec-file-nul"); err != nil {
 		return "git add failed: " + message
 	}
 	if message, err := git(ctx, path, "commit", "--quiet", "--no-verify", "--message=Start from kitout "+version()); err != nil {
@@ -52,11 +59,30 @@ func hasCommit(ctx context.Context, path string) bool {
 	return err == nil
 }
 
+// gitIgnored returns the paths of the changes that git ignores, or what git said of its failure.
+func gitIgnored(ctx context.Context, path string, changes []generator.Change) (ignored []string, message string, err error) {
+	var paths []string
+	for _, change := range changes {
+		paths = append(paths, change.Path)
+	}
+	output, err := gitWith(ctx, path, paths, "check-ignore", "--stdin", "-z")
+	if failed, is := errors.AsType[*exec.ExitError](err); is && failed.ExitCode() == 1 {
+		return nil, "", nil // it ignores none of them
+	}
+	return strings.Split(output, "\x00"), output, err
+}
+
 // git runs one git command in a folder and returns what it said.
 func git(ctx context.Context, folder string, args ...string) (string, error) {
+	return gitWith(ctx, folder, nil, args...)
+}
+
+// gitWith runs one that reads paths.
+func gitWith(ctx context.Context, folder string, paths []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = folder
 	cmd.Env = slices.DeleteFunc(os.Environ(), ofAnotherRepository)
+	cmd.Stdin = strings.NewReader(strings.Join(paths, "\x00"))
 	output, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(output)), err
 }
