@@ -136,6 +136,18 @@ func readVersion(target afero.Fs, name string) (*version, error) {
 // executable is all that git, too, takes of a mode.
 const executable fs.FileMode = 0o100
 
+// withExecutable changes no more of a file's mode than whether it is executable: then it is for whoever may read it.
+func withExecutable(mode fs.FileMode, is bool) fs.FileMode {
+	if is == (mode&executable != 0) {
+		return mode
+	}
+	const all = executable | executable>>3 | executable>>6
+	if is {
+		return mode | mode>>2&all
+	}
+	return mode &^ all
+}
+
 // lstat does not follow a link at the end of the path, where the file system can tell.
 func lstat(target afero.Fs, name string) (fs.FileInfo, error) {
 	if lstater, can := target.(afero.Lstater); can {
@@ -227,14 +239,16 @@ func Decide(folder string, changes []Change, decisions Decisions) error {
 			continue
 		}
 		if path.Dir(change.Path) == RecordFolder {
-			change.Status = Replace // it says what was generated, also of files that were kept: the base of a merge
+			change.replace() // it says what was generated, also of files that were kept: the base of a merge
 			continue
 		}
 		change.Disputed = true
 		how := decisions.about(change.Path)
-		change.Status = how.status()
-		if how == MergeBoth {
+		switch change.Status = how.status(); how {
+		case MergeBoth:
 			change.unite()
+		case ReplaceWithNew:
+			change.replace()
 		}
 		if change.Status == Conflict {
 			conflicts = append(conflicts, change.Path)
@@ -245,6 +259,11 @@ func Decide(folder string, changes []Change, decisions Decisions) error {
 	}
 	skipSecrets(changes)
 	return nil
+}
+
+// replace takes the content, and leaves to the user who may read and write it.
+func (c *Change) replace() {
+	c.Status, c.Mode = Replace, withExecutable(c.OldMode, c.Mode&executable != 0)
 }
 
 // unite adds to a file that is kept what it lacks, where the kind of file allows it.

@@ -145,12 +145,13 @@ func (u *updater) sameChoices() bool {
 	return true
 }
 
-// mode settles whether a file that stays is executable: as rendered, unless the user has changed that.
+// mode settles whether a file that stays is executable: as rendered, unless the user has changed that. Who may read and write it is the user's.
 func (u *updater) mode(change *Change, old *TrackedFile) {
 	if change.Old == nil || change.Policy == Secret || change.Status == Beside {
 		return
 	}
 	rendered, now := change.Mode&executable != 0, change.OldMode&executable != 0
+	change.Mode = withExecutable(change.OldMode, rendered)
 	theirs := old != nil && old.isExecutable() != now
 	switch {
 	case theirs && rendered != now:
@@ -237,7 +238,7 @@ func (u *updater) lock(file File) error {
 	case change.Old != nil && (old == nil || old.State == Edited):
 		change.Status, change.Why = Keep, "stays as it is: it is not as kitout wrote it"
 	case change.Old != nil:
-		change.Status = Replace
+		change.replace()
 	}
 	u.changes = append(u.changes, change)
 	return nil
@@ -290,7 +291,7 @@ func (u *updater) withRecord(files []File) ([]Change, error) {
 			return nil, err
 		}
 		if change.Status == Conflict {
-			change.Status = Replace
+			change.replace()
 		}
 		u.changes = append(u.changes, change)
 	}

@@ -236,6 +236,35 @@ func TestUpdateOfModes(t *testing.T) {
 	}
 }
 
+// TestUpdateKeepsPermissions changes of a file that is replaced, merged or made executable nothing but the last.
+func TestUpdateKeepsPermissions(t *testing.T) {
+	templates := shop().with("base/files/a", "x\n").with("base/files/b", "1\n2\n3\n4\n5\n").with("base/files/c", "x\n").with("base/files/d", "#!/bin/sh\n")
+	dir, folder := generated(t, templates)
+	edit(t, dir, "b", "one\n2\n3\n4\n5\n")
+	for name, mode := range map[string]os.FileMode{"a": 0o600, "b": 0o640, "c": 0o640, "d": 0o750, ".kitout/record.yaml": 0o600} {
+		must(t, os.Chmod(filepath.Join(dir, name), mode))
+	}
+	newer := templates.with("base/files/a", "y\n").with("base/files/b", "1\n2\n3\n4\nfive\n").with("base/files/c", "#!/bin/sh\n").with("base/files/d", "y\n")
+	_, all, err := updated(t, folder, newer, MergeBoth)
+	must(t, err)
+	must(t, Apply(folder.Fs, all))
+	found := snapshot(t, dir)
+	for path, want := range map[string]string{"a": "-rw------- y\n", "b": "-rw-r----- one\n2\n3\n4\nfive\n", "c": "-rwxr-x--- #!/bin/sh\n", "d": "-rw-r----- y\n"} {
+		wantSame(t, found[path], want)
+	}
+	info, err := os.Stat(filepath.Join(dir, ".kitout/record.yaml"))
+	must(t, err)
+	wantSame(t, info.Mode(), os.FileMode(0o600))
+
+	plan, err := templates.plan(t)
+	must(t, err)
+	all, err = plan.Build(folder.Fs)
+	must(t, err)
+	must(t, Decide(dir, all, Decisions{Otherwise: ReplaceWithNew}))
+	must(t, Apply(folder.Fs, all))
+	wantSame(t, snapshot(t, dir)["a"], "-rw------- x\n")
+}
+
 // TestUpdateOfLocks replaces a lock only where neither it nor its manifest is the user's.
 func TestUpdateOfLocks(t *testing.T) {
 	templates := shop().with("base/files/manifest", "a\n").with("base/files/other", "a\n").
