@@ -159,7 +159,7 @@ func TestCompareModes(t *testing.T) {
 		must(t, Decide(dir, changes, Decisions{Otherwise: ReplaceWithNew}))
 		must(t, Apply(folder.Fs, changes))
 	}
-	wantSame(t, snapshot(t, dir)["run"], "-rwxr-xr-x x\n")
+	wantSame(t, snapshot(t, dir)["run"], "-rwxr-x--- x\n")
 }
 
 func TestCompareWithoutAFolder(t *testing.T) {

@@ -134,7 +134,7 @@ func TestUndoTakesOnlyTheLastApplyBack(t *testing.T) {
 	}
 	_, err := Undo(folder.Fs)
 	must(t, err)
-	wantSame(t, files(t, dir)["a"], "-rw-r--r-- 1\n")
+	wantSame(t, files(t, dir)["a"], "-rw-r----- 1\n")
 	_, err = Undo(folder.Fs)
 	wantError(t, err, "nothing to undo")
 }
