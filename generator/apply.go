@@ -57,6 +57,9 @@ func Apply(target afero.Fs, changes []Change) error {
 func unchanged(target afero.Fs, changes []Change) error {
 	var paths []string
 	for _, change := range changes {
+		if change.unread {
+			continue
+		}
 		now, err := readVersion(target, change.Path)
 		if err != nil {
 			return err

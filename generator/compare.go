@@ -47,7 +47,10 @@ type Change struct {
 	From      string // the file was there under this path, from which it moves
 	Conflicts int    // places of a merged content that stand between markers
 	Why       string // what the user should know of the decision; may be empty
+	unread    bool   // the content on the disk is not known, and stays
 }
+
+func (c *Change) found(now *version) { c.Old, c.OldMode, c.unread = now.Content, now.Mode, now.unread }
 
 // Build renders the plan, adds its record, and compares both with what target holds. It writes nothing.
 func (p *Plan) Build(target afero.Fs) ([]Change, error) {
@@ -79,7 +82,7 @@ func compare(target afero.Fs, file File) (Change, error) {
 	if now == nil || err != nil {
 		return change, err
 	}
-	change.Old, change.OldMode = now.Content, now.Mode
+	change.found(now)
 	switch {
 	case file.Policy == Secret:
 		change.Status = Keep // the user's secrets outlive every run
@@ -95,6 +98,7 @@ func compare(target afero.Fs, file File) (Change, error) {
 type version struct {
 	Content []byte      `json:"content"` // never nil
 	Mode    fs.FileMode `json:"mode"`    // the permissions alone
+	unread  bool        // the content is not known
 }
 
 // was is the version that the change was made for; nil when there was none.
@@ -102,7 +106,7 @@ func (c *Change) was() *version {
 	if c.Old == nil {
 		return nil
 	}
-	return &version{c.Old, c.OldMode}
+	return &version{c.Old, c.OldMode, false}
 }
 
 func (v *version) same(other *version) bool {
@@ -130,7 +134,26 @@ func readVersion(target afero.Fs, name string) (*version, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, Cause(err))
 	}
-	return &version{content, info.Mode().Perm()}, nil
+	return &version{content, info.Mode().Perm(), false}, nil
+}
+
+// readTracked reads what is only looked at: of a secret, no more than whether it is there. A link, or what else is no regular file, is not followed.
+func readTracked(target afero.Fs, name string, policy Policy) (*version, error) {
+	if policy != Secret {
+		now, err := readVersion(target, name)
+		if _, is := errors.AsType[*ConflictError](err); is {
+			return &version{Content: []byte{}, unread: true}, nil
+		}
+		return now, err
+	}
+	info, err := lstat(target, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, Cause(err))
+	}
+	return &version{[]byte{}, info.Mode().Perm(), true}, nil
 }
 
 // executable is all that git, too, takes of a mode.

@@ -141,7 +141,7 @@ func wantUsage(tb testing.TB, err error, flag, problem, hint string) {
 
 func wantSame(tb testing.TB, got, want any) {
 	tb.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Answers{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Answers{}, Change{})); diff != "" {
 		tb.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -31,6 +31,7 @@ type TrackedFile struct {
 type State string
 
 // The states. A secret that is there is unchanged: nobody remembers what it was. So is a file whose lines end in another way.
+// What is no regular file, such as a link, is edited.
 const (
 	Unchanged State = "unchanged"
 	Edited    State = "edited"
@@ -56,7 +57,7 @@ func OpenRepository(target afero.Fs) (*Repository, error) {
 	repository := &Repository{Record: record, target: target}
 	for _, recorded := range record.Files {
 		file := TrackedFile{RecordedFile: recorded, base: base[recorded.Path]}
-		if file.disk, err = readVersion(target, recorded.Path); err != nil {
+		if file.disk, err = readTracked(target, recorded.Path, recorded.Policy); err != nil {
 			return nil, err
 		}
 		file.State = file.state()
@@ -101,7 +102,7 @@ func (f *TrackedFile) state() State {
 		return Missing
 	case f.Policy == Secret:
 		return Unchanged
-	case !f.isText(f.disk.Content), f.isExecutable() != (f.disk.Mode&executable != 0):
+	case f.disk.unread, !f.isText(f.disk.Content), f.isExecutable() != (f.disk.Mode&executable != 0):
 		return Edited
 	}
 	return Unchanged
@@ -150,9 +151,9 @@ func linesOf(text []byte) map[string]bool {
 	return lines
 }
 
-// Text returns the pristine text of a managed file and what stands on the disk; nil where there is none.
+// Text returns the pristine text of a managed file and what stands on the disk; nil where there is none, or it was not read.
 func (f *TrackedFile) Text() (base, disk []byte) {
-	if f.disk != nil {
+	if f.disk != nil && !f.disk.unread {
 		disk = f.disk.Content
 	}
 	return f.base, disk
@@ -161,7 +162,7 @@ func (f *TrackedFile) Text() (base, disk []byte) {
 // DiskMode is the mode on the disk as the record would write it: whether the file is executable is all that counts.
 func (f *TrackedFile) DiskMode() string {
 	switch {
-	case f.disk == nil || f.disk.Mode&executable != 0 == f.isExecutable():
+	case f.disk == nil || f.disk.unread || f.disk.Mode&executable != 0 == f.isExecutable():
 		return f.Mode
 	case f.isExecutable():
 		return fmt.Sprintf("%04o", 0o644)

@@ -84,6 +84,9 @@ func (u *updater) gone(files []File) (gone []*TrackedFile) {
 			continue
 		}
 		gone = append(gone, old)
+		if old.disk != nil && old.disk.unread {
+			continue
+		}
 		if paths := byText[old.SHA256]; len(paths) == 1 && u.renamed[paths[0]] == nil {
 			u.renamed[paths[0]] = old
 		}
@@ -94,14 +97,13 @@ func (u *updater) gone(files []File) (gone []*TrackedFile) {
 // file decides what becomes of a rendered file that is no lock.
 func (u *updater) file(file File) error {
 	change := Change{File: file, Status: Create}
-	now, err := readVersion(u.repository.target, file.Path)
+	now, old, err := u.onDisk(file)
 	if err != nil {
 		return err
 	}
 	if now != nil {
-		change.Old, change.OldMode = now.Content, now.Mode
+		change.found(now)
 	}
-	old := u.repository.File(file.Path)
 	from := u.renamed[file.Path]
 	switch {
 	case now == nil && old != nil, now == nil && from != nil && from.disk == nil:
@@ -114,6 +116,8 @@ func (u *updater) file(file File) error {
 	case now == nil:
 	case file.Policy == Secret, file.Policy == Once && old != nil && u.plan.layer(old.Layer) != nil && !u.outdated(old, now.Content):
 		change.Status = Keep
+	case now.unread:
+		change.Status, change.Why = Keep, irregular
 	case bytes.Equal(now.Content, file.Content):
 		change.Status = Identical
 	case old == nil:
@@ -128,6 +132,20 @@ func (u *updater) file(file File) error {
 	u.mode(&change, old)
 	u.changes = append(u.changes, change)
 	return nil
+}
+
+// irregular is why a link, or what else is no regular file, stays.
+const irregular = "stays as it is: it is no regular file"
+
+// onDisk reads what stands where a file is rendered, and finds what the record has of it. Only a file that kitout has not written may be refused.
+func (u *updater) onDisk(file File) (*version, *TrackedFile, error) {
+	old := u.repository.File(file.Path)
+	if old == nil && file.Policy != Secret {
+		now, err := readVersion(u.repository.target, file.Path)
+		return now, nil, err
+	}
+	now, err := readTracked(u.repository.target, file.Path, file.Policy)
+	return now, old, err
 }
 
 // outdated reports whether a file that is the user's own from the start was made for other answers, and never edited.
@@ -147,7 +165,7 @@ func (u *updater) sameChoices() bool {
 
 // mode settles whether a file that stays is executable: as rendered, unless the user has changed that. Who may read and write it is the user's.
 func (u *updater) mode(change *Change, old *TrackedFile) {
-	if change.Old == nil || change.Policy == Secret || change.Status == Beside {
+	if change.Old == nil || change.unread || change.Status == Beside {
 		return
 	}
 	rendered, now := change.Mode&executable != 0, change.OldMode&executable != 0
@@ -222,11 +240,17 @@ func (u *updater) resolve(change *Change, how Resolution) {
 
 // lock decides what becomes of a lock. The one that is rendered fits the manifest that is rendered, and no other.
 func (u *updater) lock(file File) error {
+	old := u.repository.File(file.Path)
+	if old != nil && old.disk != nil && old.disk.unread {
+		change := Change{File: file, Status: Keep, Why: irregular}
+		change.found(old.disk)
+		u.changes = append(u.changes, change)
+		return nil
+	}
 	change, err := compare(u.repository.target, file)
 	if err != nil {
 		return err
 	}
-	old := u.repository.File(file.Path)
 	switch {
 	case change.Status == Identical:
 	case change.Old == nil && old != nil:
@@ -266,8 +290,9 @@ func (u *updater) remove(old *TrackedFile) {
 	}
 	change := Change{
 		File:   File{Path: old.Path, Mode: old.disk.Mode, Layer: old.Layer, Policy: old.Policy},
-		Status: Delete, Old: old.disk.Content, OldMode: old.disk.Mode,
+		Status: Delete,
 	}
+	change.found(old.disk)
 	moved := slices.ContainsFunc(u.changes, func(c Change) bool { return c.From == old.Path })
 	switch {
 	case moved:

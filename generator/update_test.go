@@ -344,6 +344,43 @@ func TestRepositoryStates(t *testing.T) {
 	wantSame(t, repository.Drift(files), map[string]Drift{"b": DriftChanged, "c": DriftRemoved, "d": DriftChanged, "e": DriftAdded, "notes/y": DriftAdded})
 }
 
+// TestUpdateLooksAtLinks keeps them: a secret may be anywhere, and need not be readable.
+func TestUpdateLooksAtLinks(t *testing.T) {
+	templates := shop().with("base/files/a", "a\n").with("base/files/b", "b\n").with("base/files/c", "c\n")
+	dir, folder := generated(t, templates)
+	for _, name := range []string{".env", "a", "b"} {
+		edit(t, dir, name, nil)
+		must(t, os.Symlink("../elsewhere", filepath.Join(dir, name)))
+	}
+	repository, err := OpenRepository(folder.Fs)
+	must(t, err)
+	got := map[string]State{}
+	for _, file := range repository.Files {
+		if file.State != Unchanged {
+			got[file.Path] = file.State
+		}
+	}
+	wantSame(t, got, map[string]State{"a": Edited, "b": Edited})
+	byPath, all, err := updated(t, folder, templates.with("base/files/a", "2\n").with("base/files/b", nil).with("base/files/c", "2\n"), ReplaceWithNew)
+	must(t, err)
+	for name, why := range map[string]string{".env": "", "a": irregular, "b": "belongs to nothing that was chosen, but you have edited it: it is yours now"} {
+		wantSame(t, byPath[name].Status, Keep)
+		wantSame(t, byPath[name].Why, why)
+	}
+	must(t, Apply(folder.Fs, all))
+	wantSame(t, files(t, dir)["c"], "-rw-r--r-- 2\n")
+	for _, name := range []string{".env", "a", "b"} {
+		target, err := os.Readlink(filepath.Join(dir, name))
+		must(t, err)
+		wantSame(t, target, "../elsewhere")
+	}
+
+	edit(t, dir, "b", nil)
+	must(t, os.Symlink("../elsewhere", filepath.Join(dir, "new")))
+	_, _, err = updated(t, folder, templates.with("base/files/new", "x\n"), ReplaceWithNew)
+	wantError(t, err, "new", "is no regular file")
+}
+
 func TestOpenRepositoryOfAnother(t *testing.T) {
 	_, folder := disk(t, tree{"a": "a\n"})
 	_, err := OpenRepository(folder.Fs)

@@ -45,7 +45,7 @@ func (c *checkout) printEdits(s streams) error {
 		name := path.Join(c.name, file.Path)
 		base, disk := file.Text()
 		switch {
-		case file.Policy != generator.Managed, file.State == generator.Missing:
+		case file.Policy != generator.Managed, disk == nil:
 			fmt.Fprintf(s.out, "diff %s (%s, not shown)\n", name, file.State)
 			continue
 		}
