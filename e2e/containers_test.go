@@ -174,11 +174,12 @@ func (r *repository) hasLogged(service, text string) {
 	}
 }
 
-// unchangedByUp starts what is up already.
+// unchangedByUp starts what is up already. It does not build again: that is up to the engine's cache, which gives way where a disk is
+// filled by others.
 func (r *repository) unchangedByUp() {
 	r.t.Helper()
 	before := r.containers()
-	r.up()
+	r.compose("up", "--detach", "--wait", "--wait-timeout", "240")
 	if after := r.containers(); after != before {
 		r.t.Errorf("a second docker compose up changed the containers: before\n%s\nafter\n%s", before, after)
 	}

@@ -48,7 +48,7 @@ func TestRunbookOfMoments(t *testing.T) {
 			c.holds("a mistake", kept)
 
 			r.archivesUntilNow(false)
-			r.compose("rm", "--force", "--stop", "app", "proxy", "database")
+			r.compose("rm", "--force", "--stop", "app", "proxy")
 			r.loses("data", "database")
 			r.does(r.withKey(r.runbook("The database's volume is lost"), key))
 			c.holds("a lost volume", kept)
@@ -202,13 +202,17 @@ func (r *repository) keepsCopiesAt(address string) {
 	r.run("bash", "-c", ". scripts/backup-set.sh; store mkdir store:copies")
 }
 
-// loses removes those of the volumes that there are; nothing may use them.
+// loses removes those of the volumes that there are, with the containers that use them.
 func (r *repository) loses(volumes ...string) {
 	r.t.Helper()
 	for _, name := range volumes {
 		if volume := r.run("docker", "volume", "ls", "--quiet", "--filter", "label=com.docker.compose.project="+r.project(),
 			"--filter", "label=com.docker.compose.volume="+name); volume != "" {
-			r.run("docker", "volume", "rm", strings.TrimSpace(volume))
+			volume = strings.TrimSpace(volume)
+			for _, container := range strings.Fields(r.run("docker", "ps", "--all", "--quiet", "--filter", "volume="+volume)) {
+				r.run("docker", "rm", "--force", container)
+			}
+			r.run("docker", "volume", "rm", volume)
 		}
 	}
 }
