@@ -7,8 +7,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kitout/kitout/cmd/internal/origin"
 	"github.com/kitout/kitout/generator"
@@ -294,9 +296,11 @@ func explainChoice(catalog *generator.Catalog, question, choice string) (*explai
 	for i := range e.Files {
 		e.Files[i] = strings.ReplaceAll(e.Files[i], "%package%", "PACKAGE")
 	}
-	if e.Facts, err = catalog.Facts(layer); err != nil {
+	facts, err := catalog.Facts(layer)
+	if err != nil {
 		return nil, err
 	}
+	e.Facts, _ = plainFact(facts).(map[string]any)
 	if err := e.collect(catalog, layer, nil); err != nil {
 		return nil, err
 	}
@@ -306,16 +310,16 @@ func explainChoice(catalog *generator.Catalog, question, choice string) (*explai
 // collect adds what a layer and the parts that it includes bring.
 func (e *explainedChoice) collect(catalog *generator.Catalog, layer *generator.Layer, seen []string) error {
 	for _, p := range layer.Packages {
-		e.Packages = append(e.Packages, explainedItem{p.Name, p.Group, terms(p.When)})
+		e.Packages = append(e.Packages, explainedItem{plain(p.Name), p.Group, terms(p.When)})
 	}
 	for _, s := range layer.Settings {
-		e.Settings = append(e.Settings, explainedItem{s.Name, s.Help, terms(s.When)})
+		e.Settings = append(e.Settings, explainedItem{plain(s.Name), plain(s.Help), terms(s.When)})
 	}
 	for _, s := range layer.Services {
-		e.Services = append(e.Services, explainedItem{s.Name, s.Image, terms(s.When)})
+		e.Services = append(e.Services, explainedItem{plain(s.Name), plain(s.Image), terms(s.When)})
 	}
 	for _, t := range layer.Tasks {
-		e.Tasks = append(e.Tasks, explainedItem{t.Name, t.Help, terms(t.When)})
+		e.Tasks = append(e.Tasks, explainedItem{plain(t.Name), plain(t.Help), terms(t.When)})
 	}
 	for _, part := range layer.Includes {
 		id := path.Join(generator.PartsFolder, part)
@@ -332,6 +336,50 @@ func (e *explainedChoice) collect(catalog *generator.Catalog, layer *generator.L
 		}
 	}
 	return nil
+}
+
+var (
+	// otherwise is what a template has where a condition does not hold.
+	otherwise    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)<%-? *else.*?<%-? *end *-?%>`) })
+	anyDirective = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)<%-?(.*?)-?%>`) })
+	dotted       = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\.(\w+)(?:[ |)]|$)`) })
+)
+
+// plain is a text of a layer without the answers that it is made for: what it has where its conditions hold, and in the place of a value the
+// value's name, in capitals.
+func plain(text string) string {
+	if !strings.Contains(text, "<%") {
+		return text
+	}
+	return anyDirective().ReplaceAllStringFunc(otherwise().ReplaceAllString(text, ""), func(found string) string {
+		words := strings.TrimSpace(anyDirective().FindStringSubmatch(found)[1])
+		name := dotted().FindStringSubmatch(words)
+		if name == nil || strings.HasPrefix(words, "if ") {
+			return ""
+		}
+		return strings.ToUpper(name[1])
+	})
+}
+
+// plainFact makes the texts in a fact plain.
+func plainFact(fact any) any {
+	switch fact := fact.(type) {
+	case string:
+		return plain(fact)
+	case []any:
+		all := make([]any, len(fact))
+		for i, item := range fact {
+			all[i] = plainFact(item)
+		}
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(fact))
+		for key, item := range fact {
+			all[key] = plainFact(item)
+		}
+		return all
+	}
+	return fact
 }
 
 // sectionsOf names sections of the checklist, which are the chapters of docs/production.md in a repository.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -43,6 +44,30 @@ func TestEveryFileIsExplained(t *testing.T) {
 		must(t, err)
 		if choice, is := explained.(*explainedChoice); !is || choice.Title == "" {
 			t.Errorf("%s: %+v", pair, explained)
+		}
+	}
+}
+
+// TestExplainIsPlain looks for directives of templates in what is said of each choice.
+func TestExplainIsPlain(t *testing.T) {
+	catalog, err := loadCatalog()
+	must(t, err)
+	for _, pair := range choicesOf(catalog) {
+		for _, args := range [][]string{{"explain", pair}, {"explain", pair, "--json"}} {
+			said, _ := commandLine(t, exitDone, args...)
+			if strings.Contains(said, "<%") || strings.Contains(said, `\u003c%`) {
+				t.Errorf("kitout %s: %s", strings.Join(args, " "), said)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"<% if .domain %>ACME_EMAIL<% end %>":                                 "ACME_EMAIL",
+		"<% if .a.b %>the code<%- else if .c %>style<% else %>x<% end %> too": "the code too",
+		"instrumentation-<% splitList `:` .database.instrumentor | first %>":  "instrumentation-INSTRUMENTOR",
+		"<% .domain | default `x` %>":                                         "DOMAIN",
+	} {
+		if got := plain(text); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
 }
