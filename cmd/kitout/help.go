@@ -122,8 +122,11 @@ func newHelp(root *cobra.Command) *cobra.Command {
 		Example: "  kitout help new\n  kitout help layer check",
 		RunE: func(_ *cobra.Command, args []string) error {
 			command, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
+			switch {
+			case err != nil, len(rest) > 0 && command == root:
 				return knownCommand(root, args)
+			case len(rest) > 0:
+				return &generator.UsageError{Flag: "kitout help", Problem: fmt.Sprintf("%s has no command %q", command.CommandPath(), rest[0]), Hint: helpHint(command)}
 			}
 			command.InitDefaultHelpFlag()
 			return command.Help()
