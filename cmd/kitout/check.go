@@ -71,6 +71,9 @@ kitout.yaml in the repository says which findings do not count, and why:
 		},
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if flags.rules && len(args) > 0 {
+				return &generator.UsageError{Flag: "--rules", Problem: "does not go with DIR", Hint: "it lists the rules, which are the same for every repository"}
+			}
 			flags.folder = cmp.Or(append(args, ".")[0], ".")
 			return runCheck(flags, s)
 		},
@@ -97,6 +100,9 @@ func runCheck(flags checkFlags, s streams) error {
 	}
 	if flags.json && flags.sarif {
 		return &generator.UsageError{Flag: "--sarif", Problem: "does not go with --json", Hint: "choose one"}
+	}
+	if flags.rules && flags.sarif {
+		return &generator.UsageError{Flag: "--sarif", Problem: "does not go with --rules", Hint: "--rules --json lists them for programs"}
 	}
 	if flags.rules {
 		return printRules(s, flags, only)

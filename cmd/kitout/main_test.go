@@ -52,8 +52,10 @@ func TestFlagsOfTheHelp(t *testing.T) {
 // TestWordsTooMany are refused by what is wrong with them.
 func TestWordsTooMany(t *testing.T) {
 	for line, want := range map[string]string{
-		"help new extra": "error: kitout help: kitout new has no command \"extra\"\n",
-		"help extra":     "error: kitout: unknown command \"extra\"\n",
+		"help new extra":        "error: kitout help: kitout new has no command \"extra\"\n",
+		"help extra":            "error: kitout: unknown command \"extra\"\n",
+		"check --rules .":       "error: --rules: does not go with DIR\n",
+		"check --rules --sarif": "error: --sarif: does not go with --rules\n",
 	} {
 		if _, said := commandLine(t, exitUsage, strings.Fields(line)...); !strings.HasPrefix(said, want) {
 			t.Errorf("kitout %s: %q, want %q", line, said, want)
