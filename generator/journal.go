@@ -175,6 +175,9 @@ func readJournal(target afero.Fs, name string) (*journal, error) {
 	if err == nil {
 		err = j.validate()
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &FileError{Path: name, Problem: Cause(err).Error()} // there is something to take back, for whoever wrote it
+	}
 	if err != nil {
 		return nil, &FileError{Path: name, Problem: err.Error(), Hint: "delete the file to leave everything as it is"}
 	}

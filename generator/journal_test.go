@@ -391,3 +391,20 @@ func TestRecoverRemovesAnEmptyFolder(t *testing.T) {
 	}
 	wantSame(t, snapshot(t, dir), was)
 }
+
+// denied is a folder of which nothing may be read.
+type denied struct{ afero.Fs }
+
+func (d denied) Open(name string) (afero.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+}
+
+// TestDeniedJournalIsNoneToDelete gives no hint that would lose what is to be taken back.
+func TestDeniedJournalIsNoneToDelete(t *testing.T) {
+	_, folder := disk(t, tree{journalFile: "{}"})
+	_, err := readJournal(denied{folder.Fs}, journalFile)
+	problem, is := errors.AsType[*FileError](err)
+	if !is || problem.Hint != "" || problem.Problem != fs.ErrPermission.Error() {
+		t.Errorf("%#v", err)
+	}
+}
