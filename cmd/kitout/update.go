@@ -166,7 +166,11 @@ func updateWith(ctx context.Context, flags updateFlags, given []generator.Given,
 		return err
 	}
 	if incomplete != "" {
-		report.Warnings = append(report.Warnings, incomplete)
+		warnings := append(report.Warnings, incomplete)
+		if report, err = c.newUpdateReport(plan, changes); err != nil { // one of them is kept after all
+			return err
+		}
+		report.Warnings = warnings
 	}
 	if err := ctx.Err(); err != nil {
 		return err
