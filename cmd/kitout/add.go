@@ -182,6 +182,8 @@ func wantedOf(catalog *generator.Catalog, words []string) (map[string][]string, 
 			return nil, &generator.UsageError{Flag: "WHAT", Problem: word + " adds nothing", Hint: fmt.Sprintf("kitout update --%s %s takes away what was added", name, nothing)}
 		case isPair:
 			wanted[name] = strings.Split(choices, ",") // Resolve checks them
+		case question != nil && slices.Contains(catalog.Default(question), nothing):
+			return nil, &generator.UsageError{Flag: "WHAT", Problem: name + " alone adds nothing, as its default is " + nothing, Hint: "say " + strings.Join(others(question), " or ")}
 		case question != nil:
 			if _, more := wanted[name]; !more {
 				wanted[name] = nil
@@ -195,6 +197,16 @@ func wantedOf(catalog *generator.Catalog, words []string) (map[string][]string, 
 		}
 	}
 	return wanted, nil
+}
+
+// others are the choices of a question that add something, as words of `kitout add`.
+func others(question *generator.Question) (words []string) {
+	for _, choice := range question.Choices {
+		if choice != nothing {
+			words = append(words, question.Name+"="+choice)
+		}
+	}
+	return words
 }
 
 // pairOf finds the only question that has a choice of that name.

@@ -97,12 +97,15 @@ func parsePreset(data []byte) (preset, error) {
 		return preset{}, errors.New("there are no answers in it")
 	}
 	read := preset{Title: file.Title, Help: file.Help, Answers: map[string]any{}, written: file.Answers}
-	for key, node := range file.Answers {
-		var answer any
-		if err := node.Decode(&answer); err != nil {
-			return preset{}, errors.New(generator.YAMLProblem(err))
+	given, err := generator.GivenBy("", file.Answers)
+	if err != nil {
+		return preset{}, err
+	}
+	for key, words := range given.Values {
+		read.Answers[key] = words
+		if len(words) == 1 {
+			read.Answers[key] = words[0]
 		}
-		read.Answers[key] = answer
 	}
 	return read, nil
 }

@@ -79,6 +79,9 @@ them. The exit code is 3 if something is wrong.`,
 			if err != nil {
 				return err
 			}
+			if len(catalog.Outside()) == 0 {
+				return &generator.UsageError{Flag: "DIR", Problem: folder + " has no layers", Hint: "name the folder above those of the questions, as kitout layer new makes it"}
+			}
 			report, err := checkLayers(catalog, filepath.ToSlash(filepath.Clean(folder)))
 			if err != nil {
 				return err

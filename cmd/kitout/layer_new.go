@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -157,7 +158,7 @@ func writeSkeleton(folder string, files map[string][]byte, s streams) error {
 		if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return fmt.Errorf("%s: %w", path.Join(folder, file), generator.Cause(err))
 		}
-		if err := root.WriteFile(name, text, 0o644); err != nil {
+		if err := writeFresh(root, name, text); err != nil {
 			return fmt.Errorf("%s: %w", path.Join(folder, file), generator.Cause(err))
 		}
 	}
@@ -165,6 +166,16 @@ func writeSkeleton(folder string, files map[string][]byte, s streams) error {
 		fmt.Fprintf(s.out, "create    %s\n", filepath.ToSlash(filepath.Join(folder, filepath.FromSlash(file))))
 	}
 	return nil
+}
+
+// writeFresh never writes over a file, also one that has come just now.
+func writeFresh(root *os.Root, name string, text []byte) error {
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	return errors.Join(err, file.Close())
 }
 
 func title(name string) string {

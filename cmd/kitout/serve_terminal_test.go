@@ -21,8 +21,8 @@ func TestServeStartsABrowser(t *testing.T) {
 	got, err := os.ReadFile(opened)
 	must(t, err)
 	base, ticket, found := strings.Cut(string(got), "/#")
-	if !found || strings.Contains(string(term.shown), ticket) {
-		t.Fatalf("opened %q; shown: %s", got, term.shown)
+	if !found || strings.Contains(term.text(), ticket) {
+		t.Fatalf("opened %q; shown: %s", got, term.text())
 	}
 	for _, want := range []int{http.StatusOK, http.StatusForbidden} {
 		response, err := http.Post(base+"/api/session", "application/json", strings.NewReader(`{"key":"`+ticket+`"}`))
@@ -32,8 +32,8 @@ func TestServeStartsABrowser(t *testing.T) {
 			t.Errorf("status %d, want %d", response.StatusCode, want)
 		}
 	}
-	if !strings.Contains(string(term.shown), base+"/#") {
-		t.Errorf("the address is not shown: %s", term.shown)
+	if !strings.Contains(term.text(), base+"/#") {
+		t.Errorf("the address is not shown: %s", term.text())
 	}
 	_, err = term.file.WriteString(ctrlC)
 	must(t, err)

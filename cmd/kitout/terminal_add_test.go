@@ -101,7 +101,7 @@ func TestTerminalAddInterrupted(t *testing.T) {
 	term := onTerminal(t, "add", "--all", "--dir", dir, "--on-conflict", "beside")
 	term.wait("Write these files?", enter)
 	term.exits(exitDone)
-	if strings.Contains(string(term.shown), "with other content") || textOf(t, dir, "Makefile") != ours["Makefile"] {
+	if strings.Contains(term.text(), "with other content") || textOf(t, dir, "Makefile") != ours["Makefile"] {
 		t.Error("asked what a flag has answered, or did otherwise")
 	}
 }
@@ -114,7 +114,7 @@ func TestTerminalAddWhat(t *testing.T) {
 	term.wait("Write these files?", enter)
 	term.exits(exitDone)
 	term.showed("\n  proxy                nginx. TLS", "\n  backup               Daily backups. ", "serves 9 recovery")
-	if strings.Contains(string(term.shown), "CI system: ") {
+	if strings.Contains(term.text(), "CI system: ") {
 		t.Error("offers what is there")
 	}
 	if got := recordOf(t, dir); got["proxy"][0] != "none" || got["metrics"][0] != "prometheus" || got["backup"][0] != "daily" || got["ci"][0] != "none" {
@@ -240,7 +240,7 @@ func downs(n int) string { return strings.Repeat(down, n) }
 // showed wants that the words have been shown, in any order.
 func (term *terminal) showed(words ...string) {
 	term.t.Helper()
-	text := strings.ReplaceAll(escapes.ReplaceAllString(string(term.shown), ""), "\r\n", "\n")
+	text := strings.ReplaceAll(escapes.ReplaceAllString(term.text(), ""), "\r\n", "\n")
 	for _, word := range words {
 		if !strings.Contains(text, word) {
 			term.t.Errorf("%q was not shown, but\n%s", word, text)

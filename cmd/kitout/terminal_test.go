@@ -111,6 +111,13 @@ func (term *terminal) waitAll(keys string, words ...string) {
 	must(term.t, err)
 }
 
+// text is what has been shown so far.
+func (term *terminal) text() string {
+	term.news.L.Lock()
+	defer term.news.L.Unlock()
+	return string(term.shown)
+}
+
 // exits waits for the end and wants an exit code.
 func (term *terminal) exits(code int) {
 	term.t.Helper()
@@ -118,7 +125,7 @@ func (term *terminal) exits(code int) {
 	defer timer.Stop()
 	_ = term.command.Wait()
 	if got := term.command.ProcessState.ExitCode(); got != code {
-		term.t.Fatalf("exit code %d, want %d:\n%s", got, code, term.shown)
+		term.t.Fatalf("exit code %d, want %d:\n%s", got, code, term.text())
 	}
 }
 
