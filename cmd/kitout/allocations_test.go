@@ -51,7 +51,7 @@ func TestAllocations(t *testing.T) {
 		{"check FOLDER", 180_000},
 		{"diff FOLDER", 38_900},
 		{"update FOLDER --ci gitlab --dry-run", 137_000},
-		{"add traces --dir FOLDER --dry-run", 155_000},
+		{"add traces=opentelemetry --dir FOLDER --dry-run", 155_000},
 	} {
 		if count := allocations(command.line); count > command.ceiling {
 			t.Errorf("%s: %d allocations, more than %d", command.line, count, command.ceiling)
