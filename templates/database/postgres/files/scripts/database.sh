@@ -95,6 +95,7 @@ db_rows() { rows_in <"$1"; }
 rows_in() { pg_restore --data-only --file=- && cat >/dev/null; }
 
 # Every row of it, to its last byte
+# shellcheck disable=SC2016 # it is awk
 db_reader='
   table && $0 == "\\." { table = ""; next }
   table { row(table, $0); next }
