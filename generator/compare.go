@@ -121,12 +121,10 @@ func readVersion(target afero.Fs, name string) (*version, error) {
 	if err := parentsAreFolders(target, name); err != nil {
 		return nil, err
 	}
-	info, err := lstat(target, name)
+	info, err := look(target, name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, Cause(err))
+	case info == nil || err != nil:
+		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, &ConflictError{Folder: target.Name(), Paths: []string{name}, Problem: "is no regular file"}
 	}
@@ -146,12 +144,9 @@ func readTracked(target afero.Fs, name string, policy Policy) (*version, error) 
 		}
 		return now, err
 	}
-	info, err := lstat(target, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, Cause(err))
+	info, err := look(target, name)
+	if info == nil || err != nil {
+		return nil, err
 	}
 	return &version{[]byte{}, info.Mode().Perm(), true}, nil
 }
@@ -169,6 +164,18 @@ func withExecutable(mode fs.FileMode, is bool) fs.FileMode {
 		return mode | mode>>2&all
 	}
 	return mode &^ all
+}
+
+// look returns what stands at a path, links not followed, and nil when nothing does.
+func look(target afero.Fs, name string) (fs.FileInfo, error) {
+	info, err := lstat(target, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, Cause(err))
+	}
+	return info, nil
 }
 
 // lstat does not follow a link at the end of the path, where the file system can tell.

@@ -183,7 +183,7 @@ func wantedOf(catalog *generator.Catalog, words []string) (map[string][]string, 
 		case isPair:
 			wanted[name] = strings.Split(choices, ",") // Resolve checks them
 		case question != nil && slices.Contains(catalog.Default(question), nothing):
-			return nil, &generator.UsageError{Flag: "WHAT", Problem: name + " alone adds nothing, as its default is " + nothing, Hint: "say " + strings.Join(others(question), " or ")}
+			return nil, &generator.UsageError{Flag: "WHAT", Problem: name + " alone adds nothing, as its default is " + nothing, Hint: "say " + name + "=" + strings.Join(others(question), " or "+name+"=")}
 		case question != nil:
 			if _, more := wanted[name]; !more {
 				wanted[name] = nil
@@ -199,14 +199,9 @@ func wantedOf(catalog *generator.Catalog, words []string) (map[string][]string, 
 	return wanted, nil
 }
 
-// others are the choices of a question that add something, as words of `kitout add`.
-func others(question *generator.Question) (words []string) {
-	for _, choice := range question.Choices {
-		if choice != nothing {
-			words = append(words, question.Name+"="+choice)
-		}
-	}
-	return words
+// others are the choices of a question that add something.
+func others(question *generator.Question) []string {
+	return slices.DeleteFunc(slices.Clone(question.Choices), func(choice string) bool { return choice == nothing })
 }
 
 // pairOf finds the only question that has a choice of that name.

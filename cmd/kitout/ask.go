@@ -27,7 +27,7 @@ type offer struct {
 // missing offers what answers the questions that may be left alone, and are, as lacks says.
 func missing(catalog *generator.Catalog, lacks func(*generator.Question) bool) (offers []offer, err error) {
 	for _, question := range catalog.Questions {
-		choices := slices.DeleteFunc(slices.Clone(question.Choices), func(choice string) bool { return choice == nothing })
+		choices := others(question)
 		if len(choices) == len(question.Choices) || len(choices) == 0 || !lacks(question) {
 			continue
 		}
