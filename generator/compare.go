@@ -193,12 +193,10 @@ func parentsAreFolders(target afero.Fs, name string) error {
 		if r != '/' {
 			continue
 		}
-		info, err := lstat(target, name[:i])
+		info, err := look(target, name[:i])
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%s: %w", name[:i], Cause(err))
+		case info == nil || err != nil:
+			return err
 		case !info.IsDir():
 			return &ConflictError{Folder: target.Name(), Paths: []string{name[:i]}, Problem: "is no folder"}
 		}
